@@ -1,0 +1,51 @@
+"""Open medical scans in napari: the right way up, at their true place in millimetres.
+
+Importing this package imports neither napari nor Qt, and nothing heavy until it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_medvol.errors import MedVolError
+    from napari_medvol.formats import read
+    from napari_medvol.viewer.layers import from_ras, to_ras, volume_of
+    from napari_medvol.viewer.opening import open
+    from napari_medvol.volume import Axis, Step, Volume
+
+__all__ = [
+    "Axis",
+    "MedVolError",
+    "Step",
+    "Volume",
+    "from_ras",
+    "open",
+    "read",
+    "to_ras",
+    "volume_of",
+]
+
+_HOMES = {
+    "Axis": "napari_medvol.volume",
+    "MedVolError": "napari_medvol.errors",
+    "Step": "napari_medvol.volume",
+    "Volume": "napari_medvol.volume",
+    "from_ras": "napari_medvol.viewer.layers",
+    "open": "napari_medvol.viewer.opening",
+    "read": "napari_medvol.formats",
+    "to_ras": "napari_medvol.viewer.layers",
+    "volume_of": "napari_medvol.viewer.layers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,7 @@
+"""Placeholder until written."""
+
+from __future__ import annotations
+
+from napari_medvol.formats.row import Format
+
+FORMAT = Format("nifti", (), lambda path: False, lambda paths, choices: [])

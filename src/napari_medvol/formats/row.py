@@ -1,0 +1,45 @@
+"""The shape of a row of ``FORMATS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_medvol.formats.choices import Choices
+from napari_medvol.volume import Volume
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One file format: how to know it and how to read it.
+
+    Parameters
+    ----------
+    name : str
+        For people.
+    suffixes : tuple of str
+        Lower-case, longest first, with their dots.
+    patterns : tuple of str
+        ``fnmatch`` patterns of names that have no telling suffix, for the viewer's manifest.
+    matches : callable
+        Path of a file to whether this row reads it. Cheap: looks at the name and at most at
+        the first bytes, never imports a heavy library.
+    read : callable
+        Files of this format, and the choices, to volumes. Raises ``ReadError`` naming the file.
+    together : bool
+        Whether files given together may belong together (slices of one series), so that they
+        must reach `read` in one call.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    matches: Callable[[Path], bool]
+    read: Callable[[Sequence[Path], Choices], list[Volume]]
+    patterns: tuple[str, ...] = ()
+    together: bool = False
+
+
+def has_suffix(path: Path, suffixes: Sequence[str]) -> bool:
+    """Return whether the file's name ends with one of `suffixes`, whatever the case."""
+    return path.name.lower().endswith(tuple(suffixes))

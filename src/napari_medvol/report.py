@@ -1,0 +1,115 @@
+"""How a grid was found: the record that every Volume carries, in numbers and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Severity = Literal["note", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One odd thing that the reader met.
+
+    Parameters
+    ----------
+    text : str
+        A sentence with values and units, for people.
+    severity : {"note", "warning"}
+        A warning is shown to the user when the file is opened; a note is kept in the report.
+    kind : str
+        A short stable word for programs: ``"gap"``, ``"tilt"``, ``"unreadable"``, …
+    """
+
+    text: str
+    severity: Severity = "warning"
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceSource:
+    """Where one plane of the data comes from.
+
+    Parameters
+    ----------
+    plane : tuple of int
+        Index after (i, j): ``(k,)`` or ``(k, t, …)``.
+    file : str
+        Path of the file; empty for a plane that no file holds.
+    frame : int
+        Zero-based frame inside the file.
+    instance_uid : str
+        SOP Instance UID (0008,0018), empty outside DICOM.
+    position : float
+        Distance along the slice normal, mm. PS3.3 C.7.6.2.1.1.
+    residual : float
+        Distance of the slice from the even grid that the affine describes, mm.
+    """
+
+    plane: tuple[int, ...]
+    file: str
+    frame: int = 0
+    instance_uid: str = ""
+    position: float = float("nan")
+    residual: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GeometryReport:
+    """How the grid of a Volume was found.
+
+    Parameters
+    ----------
+    source : str
+        What decided the affine: ``"sform (scanner)"``, ``"ImagePositionPatient"``, …
+    files : tuple of str
+        Every file that the volume was made of.
+    sort_key : str
+        What the slices were sorted by.
+    slices : tuple of SliceSource
+        One row a plane, in the order of the data.
+    spacing : float or None
+        Fitted distance between slice centres, mm.
+    largest_residual : float
+        Largest distance of a slice from the fitted grid, mm.
+    tilt : float
+        Angle between the slice normal and the line through the slice centres, degrees.
+    used, ignored : tuple of (str, str)
+        Names and values of the header elements that did, and did not, decide.
+    findings : tuple of Finding
+        Everything odd, in words.
+    """
+
+    source: str = ""
+    files: tuple[str, ...] = ()
+    sort_key: str = ""
+    slices: tuple[SliceSource, ...] = ()
+    spacing: float | None = None
+    largest_residual: float = 0.0
+    tilt: float = 0.0
+    used: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The findings that a user should be told of on opening."""
+        return tuple(f.text for f in self.findings if f.severity == "warning")
+
+    def __str__(self) -> str:
+        """Read as a person would."""
+        lines = [f"Geometry from {self.source or 'nowhere'}"]
+        if self.sort_key:
+            lines.append(f"{len(self.slices)} slices sorted by {self.sort_key}")
+        if self.spacing is not None:
+            lines.append(
+                f"slice spacing {self.spacing:.4f} mm,"
+                f" largest residual {self.largest_residual:.4f} mm"
+            )
+        if self.tilt:
+            lines.append(f"tilt {self.tilt:.3f}°")
+        lines += [f"used {name} = {value}" for name, value in self.used]
+        lines += [f"ignored {name} = {value}" for name, value in self.ignored]
+        lines += [f"{f.severity}: {f.text}" for f in self.findings]
+        return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""One module a widget; each asks, calls a pure function, and shows."""

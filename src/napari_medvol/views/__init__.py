@@ -1,0 +1,1 @@
+"""Volume to picture, number or row. Pure: no Qt, no napari."""
