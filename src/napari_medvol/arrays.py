@@ -125,7 +125,8 @@ class LazyArray:
     def __getitem__(self, index: Any) -> Array:
         if not _is_basic(index):
             return np.asarray(self)[index]
-        return np.asarray(self.view(index))
+        # [()] makes a scalar of what has no axes left, as numpy does.
+        return np.asarray(self.view(index))[()]
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         values = self._read()
@@ -147,8 +148,8 @@ class LazyArray:
         else:
             values = self._gather(store_index)
         kept = sorted(axis.store_axis for axis in self._axes)
-        out: Array = values.transpose([kept.index(axis.store_axis) for axis in self._axes])
-        return out
+        order = [kept.index(axis.store_axis) for axis in self._axes]
+        return np.asarray(values).transpose(order)
 
     def _store_index(self) -> tuple[slice | int, ...]:
         index: list[slice | int] = [self._fixed.get(a, 0) for a in range(len(self.store.shape))]
