@@ -1,4 +1,4 @@
-"""Make ``.venv`` from nothing: Python packages, and on Linux the system libraries of Qt and OpenGL.
+"""Make ``.venv`` from nothing, and on Linux find the system libraries of Qt and OpenGL.
 
 Run by ``make``; needs Python 3.11 or newer and nothing else. What is missing from the system
 is installed through apt-get where that needs no password, else the one line to run is printed.
@@ -47,8 +47,11 @@ PROGRAMS = {"xvfb-run": "xvfb", "xauth": "xauth"}
 
 def main() -> None:
     """Bring the environment up to date, then leave a stamp for make."""
-    if sys.version_info < (3, 11):
-        raise SystemExit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}.")
+    if sys.version_info < (3, 11):  # noqa: UP036 - make runs whatever python3 is
+        raise SystemExit(
+            f"Python 3.11 or newer is needed, {sys.executable} is {sys.version.split()[0]}."
+            " Name a newer one: make PYTHON=python3.12"
+        )
     install_system_packages(missing_system_packages())
     make_venv()
     install_python_packages()
