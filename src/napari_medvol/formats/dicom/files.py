@@ -1,0 +1,189 @@
+"""Positioned reads of a file, or of the deflated stream inside it. No handle outlives a ``with``."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from napari_medvol.errors import ReadError
+
+_FLAGS: Final = (
+    os.O_RDONLY
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+    # Opening a named pipe would wait for its other end.
+    | getattr(os, "O_NONBLOCK", 0)
+)
+_PIECE: Final = 1 << 16
+
+
+class ByteSource(Protocol):
+    """Bytes by position."""
+
+    def read_at(self, n_bytes: int, offset: int) -> bytes:
+        """Return up to `n_bytes` from `offset`; fewer only at the end."""
+        ...
+
+    def reaches(self, offset: int) -> bool:
+        """Return whether there are at least `offset` bytes."""
+        ...
+
+    def end(self) -> int:
+        """Return how many bytes there are."""
+        ...
+
+
+class OpenFile:
+    """A regular file, open for positioned reads.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    ReadError
+        If it cannot be opened, or is no regular file.
+    """
+
+    __slots__ = ("fd", "path", "size")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.fd = os.open(path, _FLAGS)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        status = os.fstat(self.fd)
+        self.size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            os.close(self.fd)
+            raise ReadError(str(path), "is no regular file", "Give a file or its folder")
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        os.close(self.fd)
+
+    if hasattr(os, "pread"):
+
+        def read_at(self, n_bytes: int, offset: int) -> bytes:
+            """Return up to `n_bytes` from `offset`; fewer only at the end."""
+            n_bytes = min(n_bytes, self.size - offset)
+            if n_bytes <= 0 or offset < 0:
+                return b""
+            try:
+                return os.pread(self.fd, n_bytes, offset)
+            except OSError as error:
+                raise _unreadable(self.path, error) from error
+
+    else:  # Windows
+
+        def read_at(self, n_bytes: int, offset: int) -> bytes:
+            """Return up to `n_bytes` from `offset`; fewer only at the end."""
+            n_bytes = min(n_bytes, self.size - offset)
+            if n_bytes <= 0 or offset < 0:
+                return b""
+            try:
+                os.lseek(self.fd, offset, os.SEEK_SET)
+                return os.read(self.fd, n_bytes)
+            except OSError as error:
+                raise _unreadable(self.path, error) from error
+
+    def reaches(self, offset: int) -> bool:
+        """Return whether the file has at least `offset` bytes."""
+        return offset <= self.size
+
+    def end(self) -> int:
+        """Return the size of the file in bytes."""
+        return self.size
+
+    def stream(self) -> io.BufferedReader:
+        """Return the file as a stream that never allocates more than is left of it."""
+        return _Stream(io.FileIO(os.dup(self.fd), "rb"), self.size)
+
+
+class _Stream(io.BufferedReader):
+    """A stream whose ``read`` does not believe lengths beyond the end of the file."""
+
+    def __init__(self, raw: io.FileIO, size: int) -> None:
+        super().__init__(raw)
+        self._size = size
+        self.seek(0)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self._size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
+class Inflated:
+    """The deflated part of a file (PS3.5 A.5), inflated as far as it is asked for.
+
+    Parameters
+    ----------
+    file : OpenFile
+    offset : int
+        Where the deflated stream begins.
+    """
+
+    def __init__(self, file: OpenFile, offset: int) -> None:
+        self._file = file
+        self._start = offset
+        self._at = offset
+        self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._left = b""
+        self._kept = bytearray()
+        self._length = 0
+
+    def read_at(self, n_bytes: int, offset: int) -> bytes:
+        """Return up to `n_bytes` from `offset`; fewer only at the end."""
+        while len(self._kept) < offset + n_bytes and (piece := self._next()):
+            self._kept += piece
+        return bytes(self._kept[offset : offset + n_bytes])
+
+    def reaches(self, offset: int) -> bool:
+        """Return whether at least `offset` bytes come out; keeps nothing of them."""
+        other = Inflated(self._file, self._start)
+        while other._length < offset and other._next():  # noqa: SLF001  its own kind
+            pass
+        self._length = other._length  # noqa: SLF001
+        return self._length >= offset
+
+    def end(self) -> int:
+        """Return how many bytes came out when it was last asked how far they reach."""
+        return self._length
+
+    def _next(self) -> bytes:
+        while True:
+            if not self._left:
+                self._left = self._file.read_at(_PIECE, self._at)
+                self._at += len(self._left)
+                if not self._left:
+                    return b""
+            try:
+                piece = self._inflater.decompress(self._left, _PIECE)
+            except zlib.error:
+                return b""
+            self._left = self._inflater.unconsumed_tail
+            if self._inflater.eof:
+                self._left, self._at = b"", self._file.size
+            if piece:
+                self._length += len(piece)
+                return piece
+
+
+def _unreadable(path: Path, error: OSError) -> ReadError:
+    return ReadError(str(path), error.strerror or str(error), "Check the path and its permissions")
