@@ -7,7 +7,7 @@ another view and read nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from math import prod
 from typing import Any, NamedTuple
@@ -164,13 +164,11 @@ class LazyArray:
             for part, n in zip(store_index, self.store.source.outer, strict=False)
         ]
 
-    def _plane_numbers(self, store_index: tuple[slice | int, ...]) -> list[int]:
+    def _plane_numbers(self, store_index: tuple[slice | int, ...]) -> Iterator[int]:
         outer = self.store.source.outer
         strides = [prod(outer[a + 1 :]) for a in range(len(outer))]
-        return [
-            sum(i * s for i, s in zip(at, strides, strict=True))
-            for at in product(*self._outer(store_index))
-        ]
+        for at in product(*self._outer(store_index)):
+            yield sum(i * s for i, s in zip(at, strides, strict=True))
 
     def _is_thin(self) -> bool:
         """Whether few of the voxels of the planes that are touched are wanted."""
@@ -278,6 +276,8 @@ def real_dtype(
     pairs = set(scales) or {(1.0, 0.0)}
     if pairs == {(1.0, 0.0)}:
         return np.dtype(stored).newbyteorder("=")
+    if stored.kind == "c":
+        return np.dtype(stored).newbyteorder("=")
     if stored.kind not in "iub":
         return np.dtype(np.float64 if stored.itemsize > 4 else np.float32)
     ends = [end * slope + inter for slope, inter in pairs for end in (lowest, highest)]
@@ -301,8 +301,10 @@ def rescale_into(stored: Array, slope: float, intercept: float, out: Array) -> N
         if slope == 1:
             np.add(stored, np.asarray(int(intercept)).astype(out.dtype), out=out, casting="unsafe")
         else:
-            np.multiply(stored, np.asarray(int(slope), out.dtype), out=out, casting="unsafe")
-            np.add(out, np.asarray(int(intercept), out.dtype), out=out)
+            np.multiply(
+                stored, np.asarray(int(slope)).astype(out.dtype), out=out, casting="unsafe"
+            )
+            np.add(out, np.asarray(int(intercept)).astype(out.dtype), out=out)
         return
     np.multiply(stored, out.dtype.type(slope), out=out, casting="unsafe")
     if intercept:

@@ -6,18 +6,19 @@ never asks twice for what it still has. Nothing here knows a file format or an o
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from math import prod
 from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvol.budget import BUDGET, MemoryBudget, array_within
 from napari_medvol.errors import MedVolError
 
 _ABSENT: Final = 0
@@ -58,7 +59,8 @@ class PlaneSource(Protocol):
 class SequentialSource(PlaneSource, Protocol):
     """A source that gets to a plane only through the planes before it: a compressed stream.
 
-    The store calls ``read_plane`` for ``position`` only, from one thread at a time.
+    The store calls ``read_plane`` for ``position`` only, from one thread at a time. Reading
+    moves ``position`` on, also when it fails, unless there is no way past the failure.
     """
 
     position: int
@@ -75,50 +77,6 @@ class RegionSource(PlaneSource, Protocol):
     def read_region(self, index: tuple[slice | int, ...]) -> Array:
         """Return the part of the ``outer + inner`` array that `index` names."""
         ...
-
-
-class MemoryBudget:
-    """Bytes that all stores together may keep."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._used = 0
-        self._lock = threading.Lock()
-
-    @property
-    def used(self) -> int:
-        """Bytes taken now."""
-        return self._used
-
-    def take(self, nbytes: int) -> bool:
-        """Take `nbytes` if they fit; return whether they did."""
-        with self._lock:
-            if self._used + nbytes > self.limit:
-                return False
-            self._used += nbytes
-            return True
-
-    def give_back(self, nbytes: int) -> None:
-        """Return what was taken."""
-        with self._lock:
-            self._used -= nbytes
-
-
-def _default_limit() -> int:
-    """Half of the machine's memory, or ``NAPARI_MEDVOL_MEMORY`` in GiB."""
-    asked = os.environ.get("NAPARI_MEDVOL_MEMORY", "")
-    try:
-        return int(float(asked) * 2**30)
-    except ValueError:
-        pass
-    try:
-        return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) // 2
-    except (AttributeError, ValueError, OSError):
-        return 4 * 2**30
-
-
-#: Shared by every store of the process.
-BUDGET: Final = MemoryBudget(_default_limit())
 
 
 class PlaneStore:
@@ -143,8 +101,8 @@ class PlaneStore:
         self.source = source
         self.shape = (*source.outer, *source.inner)
         self.dtype = np.dtype(source.dtype)
-        self.n_planes = int(np.prod(source.outer, dtype=np.int64))
-        self.plane_nbytes = int(np.prod(source.inner, dtype=np.int64)) * self.dtype.itemsize
+        self.n_planes = prod(source.outer)
+        self.plane_nbytes = prod(source.inner) * self.dtype.itemsize
         self.nbytes = self.n_planes * self.plane_nbytes
         self.errors: dict[int, MedVolError] = {}
         self.on_error: Callable[[int, MedVolError], None] | None = None
@@ -156,6 +114,8 @@ class PlaneStore:
         self._state = np.zeros(self.n_planes, dtype=np.uint8)
         self._missing = self.n_planes
         self._changed = threading.Condition()
+        self._is_sequential = isinstance(source, SequentialSource)
+        self._streaming = False
         self._stream = threading.Lock()
         self._fill: threading.Thread | None = None
 
@@ -177,9 +137,7 @@ class PlaneStore:
         with self._changed:
             if not self._decided:
                 self._decided = True
-                if self._budget.take(self.nbytes):
-                    self._resident = np.empty(self.shape, dtype=self.dtype)
-                    weakref.finalize(self, self._budget.give_back, self.nbytes)
+                self._resident = array_within(self._budget, self.shape, self.dtype)
             return self._resident is not None
 
     def whole(self) -> Array:
@@ -217,9 +175,9 @@ class PlaneStore:
         if not self._missing:
             return
         wanted = [n for n in numbers if self._state[n] != _READY]
-        if isinstance(self.source, SequentialSource):
-            if wanted:
-                self._run_stream(max(wanted))
+        if self._is_sequential:
+            for number in sorted(wanted):
+                self._run_stream(number)
             return
         workers = getattr(self.source, "workers", 1)
         if workers > 1 and len(wanted) > 2 * workers:
@@ -235,14 +193,18 @@ class PlaneStore:
         Parameters
         ----------
         done : callable, optional
-            Called from that thread when the last plane is in memory.
+            Called from that thread when the last plane is in memory; not called if all are
+            there already, if a fill is under way, or if a plane cannot be read.
         """
-        if not self.stays_in_memory or self.is_complete or self._fill is not None:
+        if not self.stays_in_memory or self.is_complete:
             return
-        # The thread holds no strong reference, so that dropping the scan stops the reading.
-        self._fill = threading.Thread(
-            target=_fill, args=(weakref.ref(self), done), name="medvol-fill", daemon=True
-        )
+        with self._changed:
+            if self._fill is not None:
+                return
+            # The thread holds no strong reference, so that dropping the scan stops the reading.
+            self._fill = threading.Thread(
+                target=_fill, args=(weakref.ref(self), done), name="medvol-fill", daemon=True
+            )
         self._fill.start()
 
     # -- how ------------------------------------------------------------------------------
@@ -279,44 +241,73 @@ class PlaneStore:
         try:
             self.source.read_plane(number, out)
         except MedVolError as error:
-            if self.on_error is None:
+            # A stream that does not get past the failure would be asked for it for ever.
+            if self.on_error is None or (self._is_sequential and self._position <= number):
                 raise
             out[...] = 0
-            if number not in self.errors:
+            with self._changed:
+                is_new = number not in self.errors
                 self.errors[number] = error
+            if is_new:
                 self.on_error(number, error)
 
+    @property
+    def _position(self) -> int:
+        assert isinstance(self.source, SequentialSource)
+        return self.source.position
+
     def _run_stream(self, last: int) -> None:
-        """Read a sequential source on to plane `last`, keeping all that passes."""
-        while self._state[last] != _READY:
-            # One plane a turn, so that a thread that asks for less does not wait for all.
-            with self._stream:
-                if self._state[last] == _READY:
-                    return
-                source = self.source
-                assert isinstance(source, SequentialSource)
-                if source.position > last:
-                    source.rewind()
-                if self._state[source.position] == _READY:
-                    scratch = np.empty(source.inner, dtype=self.dtype)
-                    self._read_into(source.position, scratch)
-                else:
-                    self._load_one(source.position)
+        """Read a sequential source on to plane `last`, keeping all that passes.
+
+        One plane a turn: whoever waits for an earlier plane goes on as soon as it is there.
+        """
+        while self._takes_turn(last):
+            try:
+                self._rewind_before(last)
+                at = self._position
+                self._pass_plane(at, last)
+            finally:
+                with self._changed:
+                    self._streaming = False
+                    self._changed.notify_all()
+
+    def _takes_turn(self, last: int) -> bool:
+        """Wait until plane `last` is there, or nobody reads; return whether to read."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._streaming or self._state[last] == _READY)
+            if self._state[last] == _READY:
+                return False
+            self._streaming = True
+            return True
+
+    def _pass_plane(self, at: int, last: int) -> None:
+        """Take plane `at` off the stream on the way to `last`."""
+        try:
+            if self._resident is None:
+                self._keep(at, self._read_new(at))
+            elif self._state[at] == _READY:
+                self._read_into(at, np.empty(self.source.inner, dtype=self.dtype))
+            else:
+                self._load_one(at)
+        except MedVolError:
+            # The failure of a plane on the way is for whoever asks for that plane.
+            if at == last or self._position <= at:
+                raise
+
+    def _rewind_before(self, number: int) -> None:
+        if self._position > number:
+            assert isinstance(self.source, SequentialSource)
+            self.source.rewind()
 
     def _read_and_keep(self, number: int) -> Array:
-        source = self.source
-        if isinstance(source, SequentialSource):
-            with self._stream:
-                if number in self._kept:
-                    return self._kept[number]
-                if source.position > number:
-                    source.rewind()
-                while True:
-                    at = source.position
-                    plane = self._keep(at, self._read_new(at))
-                    if at == number:
-                        return plane
-        return self._keep(number, self._read_new(number))
+        if not self._is_sequential:
+            return self._keep(number, self._read_new(number))
+        with self._stream:
+            if number not in self._kept:
+                self._rewind_before(number)
+            while number not in self._kept:
+                self._pass_plane(self._position, number)
+            return self._kept[number]
 
     def _read_new(self, number: int) -> Array:
         plane = np.empty(self.source.inner, dtype=self.dtype)
@@ -356,9 +347,14 @@ def _fill(store_ref: weakref.ref[PlaneStore], done: Callable[[], None] | None) -
         store = store_ref()
         if store is None:
             return
-        # Whoever looks at a plane that fails is told; the others are still worth having.
-        with suppress(MedVolError):
-            store.load(order[start : start + at_once])
+        together = order[start : start + at_once]
+        try:
+            store.load(together)
+        except MedVolError:
+            # Whoever looks at a plane that fails is told; the others are still worth having.
+            for number in together:
+                with suppress(MedVolError):
+                    store.load((number,))
         complete = store.is_complete
         del store
     if complete and done is not None:
