@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_medvol.errors import MedVolError
     from napari_medvol.formats import read
-    from napari_medvol.viewer.layers import from_ras, to_ras, volume_of
     from napari_medvol.viewer.opening import open
+    from napari_medvol.viewer.places import from_ras, to_ras
+    from napari_medvol.viewer.volumes import volume_of
     from napari_medvol.volume import Axis, Step, Volume
 
 __all__ = [
@@ -32,11 +33,11 @@ _HOMES = {
     "MedVolError": "napari_medvol.errors",
     "Step": "napari_medvol.volume",
     "Volume": "napari_medvol.volume",
-    "from_ras": "napari_medvol.viewer.layers",
+    "from_ras": "napari_medvol.viewer.places",
     "open": "napari_medvol.viewer.opening",
     "read": "napari_medvol.formats",
-    "to_ras": "napari_medvol.viewer.layers",
-    "volume_of": "napari_medvol.viewer.layers",
+    "to_ras": "napari_medvol.viewer.places",
+    "volume_of": "napari_medvol.viewer.volumes",
 }
 
 

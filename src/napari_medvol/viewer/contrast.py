@@ -1,0 +1,149 @@
+"""First contrast limits and colours of a volume, from what is cheap to read."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvol.arrays import LazyArray
+from napari_medvol.stores import SequentialSource
+from napari_medvol.volume import Display, Volume
+
+Limits = tuple[float, float]
+
+_PERCENTILES: Final = (0.5, 99.5)
+_SAMPLE: Final = 400_000
+_WHERE: Final = (0.5, 0.25, 0.75, 0.375, 0.625)
+_ACTIVITY: Final = ("bq/ml", "suv", "g/ml", "kbq/ml", "mbq/ml")
+
+
+def contrast_limits(volume: Volume, part: str = "") -> Limits:
+    """Return display limits that are never degenerate and ignore padding and NaN.
+
+    The file's own limits come first, then its first window, then robust percentiles of a few
+    planes.
+
+    Parameters
+    ----------
+    volume : Volume
+    part : {"", "magnitude", "phase"}
+        Which part of complex values is shown.
+    """
+    if part == "phase":
+        return -np.pi, np.pi
+    if volume.is_rgb:
+        return (0.0, 255.0) if volume.dtype.kind == "u" else (0.0, 1.0)
+    offered = [] if part else _offered(volume.display)
+    for low, high in offered:
+        if np.isfinite([low, high]).all() and low < high:
+            return float(low), float(high)
+    return limits_of(_sample(volume), volume.display.diverging)
+
+
+def _offered(display: Display) -> list[Limits]:
+    limits = [display.limits] if display.limits else []
+    windows = [(w.center - w.width / 2, w.center + w.width / 2) for w in display.windows[:1]]
+    return limits + windows
+
+
+def limits_of(values: NDArray[Any], diverging: bool = False) -> Limits:
+    """Return robust limits of `values`, which hold neither padding nor NaN."""
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(values, _PERCENTILES))
+    if not low < high:
+        low, high = float(values.min()), float(values.max())
+    if diverging:
+        bound = max(abs(low), abs(high))
+        low, high = -bound, bound
+    # A width that float32 textures cannot resolve is as degenerate as none.
+    if high - low <= abs(low) * 1e-6 or not np.isfinite(high - low):
+        return low, low + max(1.0, abs(low) * 1e-3)
+    return low, high
+
+
+def _sample(volume: Volume) -> NDArray[Any]:
+    """Return some values of the volume that are tissue, flat."""
+    data = volume.data
+    if isinstance(data, LazyArray):
+        # A compressed stream is read in order: the plane that is shown first is the one that
+        # it has to reach anyway.
+        where = _WHERE[:1] if isinstance(data.store.source, SequentialSource) else _WHERE
+        axis = 2
+    else:
+        where, axis = _WHERE, int(np.argmin(data.shape[:3]))
+    n = data.shape[axis]
+    numbers = list(dict.fromkeys(min(int(n * share), n - 1) for share in where))
+    found: list[NDArray[Any]] = []
+    for count, number in enumerate(numbers, 1):
+        found.append(_tissue(_plane(data, axis, number), volume.display))
+        values = np.concatenate(found)
+        # Three planes; more only where those are one flat value, such as air.
+        if count >= 3 and values.size and values.min() < values.max():
+            return values
+    return np.concatenate(found) if found else np.empty(0)
+
+
+def _plane(data: Any, axis: int, number: int) -> NDArray[Any]:
+    index: list[Any] = [slice(None)] * 3 + [0] * (data.ndim - 3)
+    index[axis] = number
+    plane: NDArray[Any] = np.asarray(data[tuple(index)])
+    stride = max(1, int(np.sqrt(plane.size / _SAMPLE)))
+    return plane[::stride, ::stride]
+
+
+def _tissue(plane: NDArray[Any], display: Display) -> NDArray[Any]:
+    values = plane.ravel()
+    if values.dtype.kind == "c":
+        values = np.abs(values)
+    if values.dtype.kind == "b":
+        values = values.astype(np.uint8)
+    if values.dtype.kind == "f":
+        values = values[np.isfinite(values)].astype(np.float64)
+    if display.padding is not None:
+        low, high = display.padding
+        values = values[(values < low) | (values > high)]
+    return values
+
+
+def is_activity(volume: Volume) -> bool:
+    """Return whether the values are a tracer's concentration: PET, SPECT."""
+    return volume.unit.lower() in _ACTIVITY
+
+
+def colours(volume: Volume, part: str = "") -> dict[str, Any]:
+    """Return napari's ``colormap``, and ``blending`` where it matters."""
+    if part == "phase":
+        return {"colormap": "twilight_shifted"}
+    display = volume.display
+    if display.colormap:
+        name = known_colormap(display.colormap)
+        if name:
+            return {"colormap": name}
+    if display.inverted:
+        return {"colormap": "gray_r"}
+    if display.diverging:
+        return {"colormap": "PiYG"}
+    if is_activity(volume):
+        # Added to what lies below: over a CT it is a fused picture at once, alone it looks
+        # as ever.
+        return {"colormap": "hot", "blending": "additive"}
+    return {"colormap": "gray"}
+
+
+def known_colormap(name: str) -> str:
+    """Return napari's spelling of a colormap's name, whatever its case; empty if unknown."""
+    from napari.utils.colormaps import AVAILABLE_COLORMAPS, ensure_colormap
+
+    for known in AVAILABLE_COLORMAPS:
+        if known.lower() == name.lower():
+            return known
+    for spelling in (name, name.lower()):
+        try:
+            ensure_colormap(spelling)
+        except (KeyError, ValueError):
+            continue
+        return spelling
+    return ""
