@@ -8,7 +8,10 @@ import stat
 import zlib
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_medvol.errors import ReadError
 
@@ -20,6 +23,23 @@ _FLAGS: Final = (
     | getattr(os, "O_NONBLOCK", 0)
 )
 _PIECE: Final = 1 << 16
+
+if hasattr(os, "preadv"):
+    _read = os.pread
+
+    def _read_some(fd: int, into: memoryview, offset: int) -> int:
+        return os.preadv(fd, [into], offset)
+
+else:  # Windows, older macOS
+
+    def _read(fd: int, n_bytes: int, offset: int) -> bytes:
+        os.lseek(fd, offset, os.SEEK_SET)
+        return os.read(fd, n_bytes)
+
+    def _read_some(fd: int, into: memoryview, offset: int) -> int:
+        piece = _read(fd, min(len(into), 1 << 20), offset)
+        into[: len(piece)] = piece
+        return len(piece)
 
 
 class ByteSource(Protocol):
@@ -78,30 +98,29 @@ class OpenFile:
         """Close the file."""
         os.close(self.fd)
 
-    if hasattr(os, "pread"):
+    def read_at(self, n_bytes: int, offset: int) -> bytes:
+        """Return up to `n_bytes` from `offset`; fewer only at the end."""
+        n_bytes = min(n_bytes, self.size - offset)
+        if n_bytes <= 0 or offset < 0:
+            return b""
+        try:
+            return _read(self.fd, n_bytes, offset)
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
 
-        def read_at(self, n_bytes: int, offset: int) -> bytes:
-            """Return up to `n_bytes` from `offset`; fewer only at the end."""
-            n_bytes = min(n_bytes, self.size - offset)
-            if n_bytes <= 0 or offset < 0:
-                return b""
-            try:
-                return os.pread(self.fd, n_bytes, offset)
-            except OSError as error:
-                raise _unreadable(self.path, error) from error
-
-    else:  # Windows
-
-        def read_at(self, n_bytes: int, offset: int) -> bytes:
-            """Return up to `n_bytes` from `offset`; fewer only at the end."""
-            n_bytes = min(n_bytes, self.size - offset)
-            if n_bytes <= 0 or offset < 0:
-                return b""
-            try:
-                os.lseek(self.fd, offset, os.SEEK_SET)
-                return os.read(self.fd, n_bytes)
-            except OSError as error:
-                raise _unreadable(self.path, error) from error
+    def read_into(self, out: NDArray[Any], offset: int) -> int:
+        """Fill the C-contiguous `out` from `offset`; return how many bytes there were."""
+        view = memoryview(out.reshape(-1).view(np.uint8))
+        done = 0
+        try:
+            while done < len(view):
+                n_read = _read_some(self.fd, view[done:], offset + done)
+                if n_read == 0:
+                    break
+                done += n_read
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        return done
 
     def reaches(self, offset: int) -> bool:
         """Return whether the file has at least `offset` bytes."""

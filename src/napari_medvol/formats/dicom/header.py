@@ -6,7 +6,6 @@ first; whatever it does not know for sure goes to pydicom and gives the same :cl
 
 from __future__ import annotations
 
-import os
 import struct
 from functools import lru_cache
 from pathlib import Path
@@ -266,6 +265,11 @@ def _elements(
     except Unsure:
         return _pydicom_elements(file), file
     return elements, file
+
+
+def deflated_start(file: OpenFile) -> int:
+    """Return where the deflated stream of a file begins."""
+    return walk.read(file, file.read_at(_FIRST_READ, 0)).end
 
 
 def _pydicom_dataset(file: OpenFile) -> tuple[Dataset, int]:

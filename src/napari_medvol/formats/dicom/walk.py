@@ -283,9 +283,7 @@ class _Walk:
         self.pixels: PixelElement | None = None
 
     def elements(self, transfer_syntax: str) -> Elements:
-        return Elements(
-            self.index, tuple(self.values), self.pixels, transfer_syntax, "<", self.at
-        )
+        return Elements(self.index, tuple(self.values), self.pixels, transfer_syntax, "<", self.at)
 
     def transfer_syntax(self) -> str:
         at = self.index.get(tags.TRANSFER_SYNTAX_UID)
@@ -478,8 +476,7 @@ class _Layout:
         ends = [*sorted(self._varies), len(self._path) - 1]
         starts = [0, *[end + 1 for end in ends[:-1]]]
         self._segments = [
-            _compiled(self._path[a:b], self._path[b])
-            for a, b in zip(starts, ends, strict=True)
+            _compiled(self._path[a:b], self._path[b]) for a, b in zip(starts, ends, strict=True)
         ]
 
     def match(self, window: _Window, size: int) -> Elements | None:
@@ -507,9 +504,7 @@ class _Layout:
             at += length
         return self._found(values, at - length, length, size)
 
-    def _found(
-        self, values: list[bytes], offset: int, length: int, size: int
-    ) -> Elements | None:
+    def _found(self, values: list[bytes], offset: int, length: int, size: int) -> Elements | None:
         """Return the elements, if the last one is the pixels and the syntax is the same."""
         if values[self._index[tags.TRANSFER_SYNTAX_UID][0]] != self._syntax or offset > size:
             return None

@@ -1,0 +1,353 @@
+"""From one compressed frame to its samples. PS3.5 A.4, PS3.5 8.2.
+
+imagecodecs decodes (it lets go of the interpreter lock); the plugins of pydicom that happen to
+be installed are asked where it refuses.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvol.formats.dicom.walk import quietly
+
+Array = NDArray[Any]
+
+
+class Samples(NamedTuple):
+    """How the samples of a frame are stored. PS3.3 C.7.6.3.
+
+    Parameters
+    ----------
+    rows, columns, per_pixel : int
+    photometric : str
+    planar : int
+        0: colour by pixel, 1: colour by plane; for uncompressed and RLE data.
+    allocated, stored, high : int
+        Bits of the container, bits that count, and the highest of them.
+    signed : bool
+    """
+
+    rows: int
+    columns: int
+    per_pixel: int
+    photometric: str
+    planar: int
+    allocated: int
+    stored: int
+    high: int
+    signed: bool
+
+
+class Codestream(NamedTuple):
+    """What a compressed frame says of itself.
+
+    Parameters
+    ----------
+    rows, columns, per_pixel : int
+    precision : int
+        Bits of a sample.
+    signed : bool
+    is_ybr : bool or None
+        Whether the colours are YCbCr; None where the stream does not say.
+    """
+
+    rows: int
+    columns: int
+    per_pixel: int
+    precision: int
+    signed: bool = False
+    is_ybr: bool | None = None
+
+
+class Codec(NamedTuple):
+    """How one transfer syntax is decoded.
+
+    Parameters
+    ----------
+    name : str
+        For people.
+    decode : callable
+        Frame and its samples to (rows, columns) or (rows, columns, samples).
+    install : str
+        What brings a decoder.
+    """
+
+    name: str
+    decode: Callable[[bytes, Samples], Array]
+    install: str
+
+
+class Refused(Exception):  # noqa: N818  the next decoder is asked
+    """A decoder does not take the frame."""
+
+
+def decode(syntax: str, frame: bytes, samples: Samples) -> tuple[Array, Codestream | None]:
+    """Return the samples of one compressed frame and what its stream says.
+
+    Parameters
+    ----------
+    syntax : str
+        Transfer syntax UID.
+    frame : bytes
+    samples : Samples
+
+    Returns
+    -------
+    array (rows, columns) or (rows, columns, samples)
+        As they come out: colours not converted, sign not settled.
+    Codestream or None
+        None where the syntax has no stream header (RLE, deflated frames).
+
+    Raises
+    ------
+    Refused
+        With the reasons of all that were asked.
+    """
+    stream = codestream(syntax, frame)
+    if stream is not None:
+        _check_size((stream.rows, stream.columns, stream.per_pixel), samples)
+    reasons = []
+    codec = CODECS.get(syntax)
+    if codec is not None:
+        try:
+            return _checked(codec.decode(frame, samples), samples), stream
+        # Decoders raise what they like for damaged data.
+        except Exception as error:  # noqa: BLE001
+            reasons.append(f"{type(error).__name__}: {error}")
+    try:
+        return _checked(_by_pydicom(syntax, frame, samples), samples), stream
+    except Exception as error:
+        reasons.append(f"pydicom: {error}")
+        raise Refused("; ".join(_one_line(reason) for reason in reasons)) from error
+
+
+def _one_line(reason: str) -> str:
+    return " ".join(reason.split())[:300]
+
+
+def _check_size(found: tuple[int, int, int], samples: Samples) -> None:
+    wanted = (samples.rows, samples.columns, samples.per_pixel)
+    if found != wanted:
+        raise Refused(
+            f"the compressed frame has {found[0]} rows × {found[1]} columns × {found[2]} samples,"
+            f" the header says {wanted[0]} × {wanted[1]} × {wanted[2]}"
+        )
+
+
+def _checked(array: Array, samples: Samples) -> Array:
+    shape = array.shape if array.ndim == 3 else (*array.shape, 1)
+    if (
+        shape
+        == (samples.per_pixel, samples.rows, samples.columns)
+        != (
+            samples.rows,
+            samples.columns,
+            samples.per_pixel,
+        )
+    ):
+        array = array.transpose(1, 2, 0)
+        shape = array.shape
+    if len(shape) != 3:
+        raise Refused(f"the decoder returned an array of shape {array.shape}")
+    _check_size((shape[0], shape[1], shape[2]), samples)
+    return array[..., 0] if array.ndim == 3 and samples.per_pixel == 1 else array
+
+
+# -- what a stream says of itself ----------------------------------------------------------
+
+
+def codestream(syntax: str, frame: bytes) -> Codestream | None:
+    """Return what the stream's own header says, None if it has none or is not understood."""
+    if syntax in _JPEG or syntax in _JPEG_LS:
+        return _jpeg_header(frame)
+    if syntax in _JPEG_2000:
+        return _jpeg_2000_header(frame)
+    return None
+
+
+def _jpeg_header(frame: bytes) -> Codestream | None:
+    """Return what the markers before the scan say. ISO/IEC 10918-1 annex B, 14495-1 annex C."""
+    at = frame.find(b"\xff\xd8") + 2
+    is_ybr: bool | None = None
+    while 2 <= at and at + 4 <= len(frame):
+        if frame[at] != 0xFF:
+            return None
+        marker = frame[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        (length,) = struct.unpack_from(">H", frame, at + 2)
+        body = frame[at + 4 : at + 2 + length]
+        if marker == 0xE0 and body[:4] == b"JFIF":
+            is_ybr = True
+        elif marker == 0xEE and body[:5] == b"Adobe" and len(body) >= 12:
+            is_ybr = body[11] != 0
+        elif marker in _FRAME_MARKERS and len(body) >= 6:
+            precision, rows, columns, n = struct.unpack_from(">BHHB", body)
+            identifiers = body[6 : 6 + 3 * n : 3]
+            if identifiers in (b"RGB", b"rgb"):
+                is_ybr = False
+            return Codestream(rows, columns, n, precision, False, is_ybr)
+        at += 2 + length
+    return None
+
+
+def _jpeg_2000_header(frame: bytes) -> Codestream | None:
+    """Return what the SIZ marker says. ISO/IEC 15444-1 A.5.1."""
+    at = frame.find(b"\xff\x4f\xff\x51")
+    if at < 0 or at + 45 > len(frame):
+        return None
+    x1, y1, x0, y0 = struct.unpack_from(">4L", frame, at + 8)
+    (n,) = struct.unpack_from(">H", frame, at + 40)
+    depth = frame[at + 42]
+    return Codestream(y1 - y0, x1 - x0, n, (depth & 0x7F) + 1, bool(depth & 0x80))
+
+
+# -- decoders ------------------------------------------------------------------------------
+
+
+def _jpeg_8(frame: bytes, samples: Samples) -> Array:
+    import imagecodecs
+
+    if samples.per_pixel == 1:
+        return imagecodecs.jpeg8_decode(frame)
+    # The same space on both sides: no conversion by a guess of the decoder.
+    return imagecodecs.jpeg8_decode(frame, colorspace="YCBCR", outcolorspace="YCBCR")
+
+
+def _jpeg_lossless(frame: bytes, samples: Samples) -> Array:
+    import imagecodecs
+
+    try:
+        return imagecodecs.jpegsof3_decode(frame)
+    except imagecodecs.Jpegsof3Error:
+        return imagecodecs.ljpeg_decode(frame)
+
+
+def _jpeg_ls(frame: bytes, samples: Samples) -> Array:
+    import imagecodecs
+
+    return imagecodecs.jpegls_decode(frame)
+
+
+def _jpeg_2000(frame: bytes, samples: Samples) -> Array:
+    import imagecodecs
+
+    return imagecodecs.jpeg2k_decode(frame)
+
+
+def _htj2k(frame: bytes, samples: Samples) -> Array:
+    import imagecodecs
+
+    return imagecodecs.htj2k_decode(frame)
+
+
+def _rle(frame: bytes, samples: Samples) -> Array:
+    """Return the samples of run-length segments, one a byte plane. PS3.5 annex G."""
+    import imagecodecs
+
+    n_bytes = samples.allocated // 8
+    n_pixels = samples.rows * samples.columns
+    n_segments, *offsets = struct.unpack_from("<16L", frame)
+    if n_segments != n_bytes * samples.per_pixel:
+        raise Refused(f"{n_segments} RLE segments, {n_bytes * samples.per_pixel} expected")
+    ends = [*offsets[1:n_segments], len(frame)]
+    planes = np.zeros((samples.per_pixel, n_pixels, n_bytes), dtype=np.uint8)
+    for segment, (start, end) in enumerate(zip(offsets, ends, strict=False)):
+        plane = np.frombuffer(imagecodecs.packbits_decode(frame[start:end]), dtype=np.uint8)
+        if len(plane) < n_pixels:
+            raise Refused(f"RLE segment {segment} holds {len(plane)} of {n_pixels} bytes")
+        sample, byte = divmod(segment, n_bytes)
+        # Most significant byte first.
+        planes[sample, :, n_bytes - 1 - byte] = plane[:n_pixels]
+    joined = planes.view(f"<u{n_bytes}").reshape(samples.per_pixel, samples.rows, samples.columns)
+    return joined[0] if samples.per_pixel == 1 else joined.transpose(1, 2, 0)
+
+
+def _deflated_frame(frame: bytes, samples: Samples) -> Array:
+    """Return the samples of a deflated frame. PS3.5 A.4.13."""
+    import zlib
+
+    n_bytes = samples.rows * samples.columns * samples.per_pixel * samples.allocated // 8
+    raw = zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame, n_bytes)
+    flat = np.frombuffer(raw, dtype=f"<u{samples.allocated // 8}")
+    if samples.per_pixel == 1:
+        return flat.reshape(samples.rows, samples.columns)
+    if samples.planar == 1:
+        return flat.reshape(samples.per_pixel, samples.rows, samples.columns).transpose(1, 2, 0)
+    return flat.reshape(samples.rows, samples.columns, samples.per_pixel)
+
+
+def _by_pydicom(syntax: str, frame: bytes, samples: Samples) -> Array:
+    from pydicom.encaps import encapsulate
+    from pydicom.pixels import get_decoder
+
+    options: dict[str, Any] = {
+        "rows": samples.rows,
+        "columns": samples.columns,
+        "samples_per_pixel": samples.per_pixel,
+        "photometric_interpretation": samples.photometric,
+        "bits_allocated": samples.allocated,
+        "bits_stored": samples.stored,
+        "pixel_representation": int(samples.signed),
+        "number_of_frames": 1,
+        "pixel_keyword": "PixelData",
+    }
+    if samples.per_pixel > 1:
+        options["planar_configuration"] = samples.planar
+    with quietly():
+        array, _ = get_decoder(syntax).as_array(  # type: ignore[no-untyped-call, unused-ignore]
+            encapsulate([frame], has_bot=False), index=0, raw=True, **options
+        )
+    return np.asarray(array)
+
+
+_TS: Final = "1.2.840.10008.1.2."
+_JPEG: Final = frozenset(_TS + end for end in ("4.50", "4.51", "4.57", "4.70"))
+_JPEG_LS: Final = frozenset((_TS + "4.80", _TS + "4.81"))
+_JPEG_2000: Final = frozenset(
+    _TS + end for end in ("4.90", "4.91", "4.92", "4.93", "4.201", "4.202", "4.203")
+)
+#: Start of frame: all but the markers between them that mean something else; JPEG-LS.
+_FRAME_MARKERS: Final = (frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}) | {0xF7}
+
+_IMAGECODECS: Final = "pip install imagecodecs"
+CODECS: Final[dict[str, Codec]] = {
+    _TS + "4.50": Codec("JPEG Baseline", _jpeg_8, _IMAGECODECS),
+    _TS + "4.51": Codec("JPEG Extended", _jpeg_8, _IMAGECODECS),
+    _TS + "4.57": Codec("JPEG Lossless", _jpeg_lossless, _IMAGECODECS),
+    _TS + "4.70": Codec("JPEG Lossless, first-order prediction", _jpeg_lossless, _IMAGECODECS),
+    _TS + "4.80": Codec("JPEG-LS Lossless", _jpeg_ls, _IMAGECODECS),
+    _TS + "4.81": Codec("JPEG-LS Near-lossless", _jpeg_ls, _IMAGECODECS),
+    _TS + "4.90": Codec("JPEG 2000 Lossless", _jpeg_2000, _IMAGECODECS),
+    _TS + "4.91": Codec("JPEG 2000", _jpeg_2000, _IMAGECODECS),
+    _TS + "4.201": Codec("HTJ2K Lossless", _htj2k, _IMAGECODECS),
+    _TS + "4.202": Codec("HTJ2K Lossless RPCL", _htj2k, _IMAGECODECS),
+    _TS + "4.203": Codec("HTJ2K", _htj2k, _IMAGECODECS),
+    _TS + "5": Codec("RLE Lossless", _rle, _IMAGECODECS),
+    _TS + "8.1": Codec("Deflated Image Frame", _deflated_frame, ""),
+}
+
+
+def name_of(syntax: str) -> str:
+    """Return the name of a transfer syntax, for people."""
+    codec = CODECS.get(syntax)
+    if codec is not None:
+        return codec.name
+    from pydicom.uid import UID
+
+    name = UID(syntax).name
+    return f"{name} ({syntax})" if name != syntax else syntax or "no transfer syntax"
+
+
+def how_to_install(syntax: str) -> str:
+    """Return what to install for a transfer syntax."""
+    codec = CODECS.get(syntax)
+    if codec is not None and codec.install:
+        return f"Try: {codec.install}"
+    return "Convert the file to an uncompressed transfer syntax, for example with gdcmconv --raw"
