@@ -337,12 +337,16 @@ class Rescaled:
 
     def read_plane(self, number: int, out: Array) -> None:
         """Write the real values of plane `number` into `out`."""
-        slope, intercept = self._scale_of(number)
         if self.stored.dtype == out.dtype:
             self.stored.read_plane(number, out)
-            stored = out
-        else:
-            stored = np.empty(self.inner, dtype=self.stored.dtype)
-            self.stored.read_plane(number, stored)
+            self.rescale(out, number, out)
+            return
+        stored = np.empty(self.inner, dtype=self.stored.dtype)
+        self.stored.read_plane(number, stored)
+        self.rescale(stored, number, out)
+
+    def rescale(self, stored: Array, number: int, out: Array) -> None:
+        """Write the real values of what plane `number` stores into `out`."""
+        slope, intercept = self._scale_of(number)
         if (slope, intercept) != (1.0, 0.0) or stored is not out:
             rescale_into(stored, slope, intercept, out)

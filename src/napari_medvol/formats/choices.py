@@ -20,7 +20,8 @@ class Choices:
         What to do with a series that is no even grid. By default missing slices are left
         blank on a uniform grid and uneven spacing is interpolated to the smallest gap.
     value : str
-        ``"real"``: rescale slope and intercept applied; ``"stored"``: as in the file.
+        ``"real"``: rescale slope and intercept applied, integers kept where they can be;
+        ``"float"``: the same, always floating point; ``"stored"``: as in the file.
     form : {"auto", "sform", "qform", "pixdim"}
         Which of NIfTI's matrices decides. By default sform if its code is above 0, else
         qform if its code is above 0, else the voxel sizes alone.

@@ -1,0 +1,183 @@
+"""One image of a DICOM file, whatever kind of file it is in: the unit that stacks are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from math import isfinite
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom.header import Header
+from napari_medvol.report import Finding
+
+#: Where an in-plane spacing may come from, best first. PS3.3 10.7.1, C.8.11.4, C.8.2.1.1.1.
+_SPACINGS: Final = (
+    (tags.PIXEL_SPACING, "PixelSpacing"),
+    (tags.IMAGER_PIXEL_SPACING, "ImagerPixelSpacing"),
+    (tags.NOMINAL_SCANNED_PIXEL_SPACING, "NominalScannedPixelSpacing"),
+)
+_NOT_ORTHOGONAL: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One two-dimensional image and where it lies.
+
+    Parameters
+    ----------
+    header : Header
+        Of the file.
+    number : int
+        Zero-based frame inside the file.
+    position : (3,) array or None
+        Image Position (Patient): centre of the first voxel, LPS+ mm.
+    orientation : (2, 3) array or None
+        Directions of increasing column and row index, LPS+, orthonormal.
+    spacing : (between rows, between columns)
+        mm.
+    spacing_from : str
+        Keyword of the element that gave the spacing; empty if none did.
+    values : mapping
+        Elements that this frame has of its own, tag to text or tuple of float; they stand
+        above those of the header.
+    findings : tuple of Finding
+    """
+
+    header: Header
+    number: int = 0
+    position: NDArray[np.float64] | None = None
+    orientation: NDArray[np.float64] | None = None
+    spacing: tuple[float, float] = (1.0, 1.0)
+    spacing_from: str = ""
+    values: Mapping[int, str | tuple[float, ...]] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    def text(self, tag: int) -> str:
+        """Return an element as text, empty when absent."""
+        value = self.values.get(tag)
+        if value is None:
+            return self.header.text(tag)
+        return value if isinstance(value, str) else "\\".join(f"{v:g}" for v in value)
+
+    def numbers(self, tag: int) -> tuple[float, ...]:
+        """Return an element as numbers, empty when absent or malformed."""
+        value = self.values.get(tag)
+        if value is None:
+            return self.header.numbers(tag)
+        return value if isinstance(value, tuple) else ()
+
+    def number_of(self, tag: int) -> float | None:
+        """Return the first number of an element, None when absent."""
+        found = self.numbers(tag)
+        return found[0] if found else None
+
+    @property
+    def order(self) -> tuple[float, str, int]:
+        """Instance number, file and frame: the last resort of every sorting."""
+        instance = self.number_of(tags.INSTANCE_NUMBER)
+        return (np.inf if instance is None else instance, str(self.header.path), self.number)
+
+
+def frames_of(header: Header) -> list[Frame]:
+    """Return the images of a file, one per frame."""
+    if header.raw(tags.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE) is not None and not header.problem:
+        return _enhanced(header)
+    count = max(1, header.integer(tags.NUMBER_OF_FRAMES) or 1)
+    lead = _placed(Frame(header))
+    if count == 1:
+        return [lead]
+    # A cine loop: one place, or none; the frames are one after the other in time.
+    return [
+        replace(lead, number=n, values={tags.FRAME_NUMBER: (float(n + 1),)}) for n in range(count)
+    ]
+
+
+def _enhanced(header: Header) -> list[Frame]:
+    from napari_medvol.formats.dicom.functional_groups import frame_values
+
+    return [
+        _placed(Frame(header, n, values={**values, tags.FRAME_NUMBER: (float(n + 1),)}))
+        for n, values in enumerate(frame_values(header.dataset()))
+    ]
+
+
+def _placed(frame: Frame) -> Frame:
+    spacing, source = _spacing(frame)
+    position, orientation, findings = _place(frame)
+    return Frame(
+        frame.header,
+        frame.number,
+        position,
+        orientation,
+        spacing,
+        source,
+        frame.values,
+        findings,
+    )
+
+
+def _spacing(frame: Frame) -> tuple[tuple[float, float], str]:
+    for tag, keyword in _SPACINGS:
+        pair = frame.numbers(tag)
+        if len(pair) == 2 and all(map(isfinite, pair)) and min(pair) > 0:
+            factor = 1.0
+            if tag == tags.IMAGER_PIXEL_SPACING:
+                # At the detector; divided by the magnification it holds in the patient.
+                said = frame.number_of(tags.ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR)
+                factor = said if said and isfinite(said) and said > 0 else 1.0
+            return (pair[0] / factor, pair[1] / factor), keyword
+    ratio = frame.numbers(tags.PIXEL_ASPECT_RATIO)
+    if len(ratio) == 2 and min(ratio) > 0:
+        # (vertical, horizontal) size of a pixel, in no unit. PS3.3 C.7.6.3.1.7.
+        return (ratio[0] / ratio[1], 1.0), "PixelAspectRatio"
+    return (1.0, 1.0), ""
+
+
+def _place(
+    frame: Frame,
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None, tuple[Finding, ...]]:
+    position = np.array(frame.numbers(tags.IMAGE_POSITION_PATIENT))
+    orientation = np.array(frame.numbers(tags.IMAGE_ORIENTATION_PATIENT))
+    if position.size == 0 and orientation.size == 0:
+        return None, None, ()
+    if position.shape != (3,) or not np.isfinite(position).all():
+        return None, None, (_bad("Image Position (Patient)", position),)
+    if orientation.shape != (6,) or not np.isfinite(orientation).all():
+        return None, None, (_bad("Image Orientation (Patient)", orientation),)
+    straight, off = _orthonormal(*orientation.tolist())
+    if straight is None:
+        return None, None, (_bad("Image Orientation (Patient)", orientation),)
+    if off > _NOT_ORTHOGONAL:
+        text = f"Image Orientation (Patient) is off orthonormal by {off:.4f}; it was straightened"
+        return position, straight, (Finding(text, "warning", "orientation"),)
+    return position, straight, ()
+
+
+def _bad(keyword: str, value: NDArray[np.float64]) -> Finding:
+    shown = "\\".join(f"{v:g}" for v in value) or "empty"
+    text = f"{keyword} is unusable ({shown}): the image is shown on its own, not in the patient"
+    return Finding(text, "warning", "position")
+
+
+@lru_cache(maxsize=256)
+def _orthonormal(*cosines: float) -> tuple[NDArray[np.float64] | None, float]:
+    """Return (2, 3) directions made orthonormal, and how far they were from it."""
+    pair = np.array(cosines).reshape(2, 3)
+    lengths = np.linalg.norm(pair, axis=1)
+    if lengths.min() < 0.1:
+        return None, 0.0
+    row = pair[0] / lengths[0]
+    column = pair[1] / lengths[1]
+    slant = float(row @ column)
+    column = column - slant * row
+    if np.linalg.norm(column) < 0.1:
+        return None, 0.0
+    column /= np.linalg.norm(column)
+    straight = np.stack([row, column])
+    straight.flags.writeable = False
+    return straight, max(abs(slant), float(np.abs(lengths - 1).max()))

@@ -1,0 +1,242 @@
+"""Several images at one position: which axes they make, and in which order.
+
+The axis is named after the first element that varies among the images of a position but
+repeats from position to position. Two such elements make two axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom.factors import SEQUENCE, TELLING, Factor
+from napari_medvol.formats.dicom.frames import Frame
+from napari_medvol.volume import Axis
+
+Positions = Sequence[Sequence[Frame]]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """How the images of each position are laid out along extra axes.
+
+    Parameters
+    ----------
+    axes : tuple of Axis
+        As a Volume has them: the first is the fourth axis of the data.
+    table : list of list of Frame
+        One row per position; a row runs over the extra axes in Fortran order, first fastest.
+    sort_key : str
+        Elements that decided, for the report.
+    shape : tuple of int
+        Length of each axis.
+    """
+
+    axes: tuple[Axis, ...]
+    table: list[list[Frame]]
+    sort_key: str
+    shape: tuple[int, ...] = ()
+
+
+def repeats_of(positions: Positions) -> Repeats:
+    """Return how the images of each position lie along extra axes.
+
+    Parameters
+    ----------
+    positions : sequence of sequence of Frame
+        The images of each position; every position has as many.
+    """
+    count = len(positions[0])
+    if count == 1:
+        return Repeats((), [list(row) for row in positions], "")
+    telling = [(f, ranks) for f in TELLING if (ranks := _ranks(f, positions)) is not None]
+    chosen = _telling_apart(telling, positions, count)
+    if chosen is not None:
+        return _laid_out(chosen, positions)
+    return _in_sequence(telling, positions, count)
+
+
+_Ranks = list[list[int]]
+
+
+def _ranks(factor: Factor, positions: Positions) -> _Ranks | None:
+    """Return the place of each image along the factor's axis, or None if it does not repeat."""
+    values = [[factor.value(frame) for frame in row] for row in positions]
+    sets = [_sorted(set(row)) for row in values]
+    if len(sets[0]) < 2 or any(len(s) != len(sets[0]) for s in sets):
+        return None
+    if not factor.ranked and any(s != sets[0] for s in sets):
+        return None
+    if not factor.by_instance and any(None in s for s in sets):
+        return None
+    orders = sets if factor.ranked else [_order(factor, sets[0], values, positions)] * len(sets)
+    return [[order.index(v) for v in row] for order, row in zip(orders, values, strict=True)]
+
+
+def _sorted(values: set[Any]) -> list[Any]:
+    return sorted(values, key=lambda v: (v is not None, v if v is not None else 0))
+
+
+def _order(
+    factor: Factor, distinct: list[Any], values: list[list[Any]], positions: Positions
+) -> list[Any]:
+    if not factor.by_instance:
+        return distinct
+    first: dict[Hashable, tuple[float, str, int]] = {}
+    for row, frames in zip(values, positions, strict=True):
+        for value, frame in zip(row, frames, strict=True):
+            first[value] = min(first.get(value, frame.order), frame.order)
+    return sorted(distinct, key=lambda v: first[v])
+
+
+_Chosen = list[tuple[Factor, _Ranks]]
+
+
+def _telling_apart(telling: _Chosen, positions: Positions, count: int) -> _Chosen | None:
+    """Return the fewest factors that give each image of a position a place of its own."""
+    distinct = _without_synonyms(telling)
+    for combo in _combinations(distinct, (1, 2, 3)):
+        if _sizes_product(combo) == count and _all_different(combo, len(positions)):
+            return combo
+    for combo in _combinations(distinct, (2, 1)):
+        rest = _rest(combo, positions, count)
+        if rest is not None:
+            return [*combo, rest]
+    return None
+
+
+def _without_synonyms(telling: _Chosen) -> _Chosen:
+    """Drop an element that says the same as one before it, as echo number and echo time do."""
+    distinct: _Chosen = []
+    for factor, ranks in telling:
+        if all(ranks != known for _, known in distinct):
+            distinct.append((factor, ranks))
+    return distinct
+
+
+def _combinations(chosen: _Chosen, sizes: Sequence[int]) -> Iterator[_Chosen]:
+    return (list(combo) for size in sizes for combo in combinations(chosen, size))
+
+
+def _size(ranks: _Ranks) -> int:
+    return 1 + max(ranks[0])
+
+
+def _sizes_product(combo: Sequence[tuple[Factor, _Ranks]]) -> int:
+    return prod(_size(ranks) for _, ranks in combo)
+
+
+def _all_different(combo: Sequence[tuple[Factor, _Ranks]], n_positions: int) -> bool:
+    for p in range(n_positions):
+        keys = list(zip(*(ranks[p] for _, ranks in combo), strict=True))
+        if len(set(keys)) != len(keys):
+            return False
+    return True
+
+
+def _rest(
+    combo: Sequence[tuple[Factor, _Ranks]], positions: Positions, count: int
+) -> tuple[Factor, _Ranks] | None:
+    """Return the sequence that is left when every combination of `combo` has as many images."""
+    cells = _sizes_product(combo)
+    if count % cells or cells == count:
+        return None
+    factor = _sequence_factor(positions)
+    rest: _Ranks = []
+    for p, frames in enumerate(positions):
+        keys = list(zip(*(ranks[p] for _, ranks in combo), strict=True))
+        if any(keys.count(key) != count // cells for key in set(keys)):
+            return None
+        row = [0] * len(frames)
+        for key in set(keys):
+            mine = [n for n, k in enumerate(keys) if k == key]
+            for rank, n in enumerate(sorted(mine, key=lambda n: _sequence_key(factor, frames[n]))):
+                row[n] = rank
+        rest.append(row)
+    return factor, rest
+
+
+def _sequence_key(factor: Factor, frame: Frame) -> tuple[Any, ...]:
+    return (factor.value(frame), frame.order)
+
+
+def _sequence_factor(positions: Positions) -> Factor:
+    for factor in SEQUENCE:
+        values = [[factor.value(frame) for frame in row] for row in positions]
+        if all(None not in row and len(set(row)) == len(row) for row in values):
+            return factor
+    return SEQUENCE[-1]
+
+
+def _in_sequence(telling: _Chosen, positions: Positions, count: int) -> Repeats:
+    """Lay the images out along one axis, in the order in which they were made."""
+    factor = _sequence_factor(positions)
+    ranks = []
+    for frames in positions:
+        order = sorted(range(count), key=lambda n: _sequence_key(factor, frames[n]))
+        row = [0] * count
+        for rank, n in enumerate(order):
+            row[n] = rank
+        ranks.append(row)
+    if telling:
+        # The element varies but some of its values come back (several b = 0): it names the
+        # axis, the sequence orders it.
+        named = telling[0][0]
+        factor = named._replace(element=f"{named.element}, then {factor.element}", ranked=False)
+    return _laid_out([(factor, ranks)], positions)
+
+
+def _laid_out(chosen: _Chosen, positions: Positions) -> Repeats:
+    chosen = sorted(chosen, key=lambda pair: pair[0].axis != "t")
+    sizes = [_size(ranks) for _, ranks in chosen]
+    strides = [prod(sizes[:n]) for n in range(len(sizes))]
+    table = []
+    for p, frames in enumerate(positions):
+        row: list[Any] = [None] * len(frames)
+        for n, frame in enumerate(frames):
+            row[sum(r[p][n] * s for (_, r), s in zip(chosen, strides, strict=True))] = frame
+        table.append(row)
+    axes = [
+        _axis(factor, [[row[a * stride] for a in range(size)] for row in table])
+        for (factor, _), size, stride in zip(chosen, sizes, strides, strict=True)
+    ]
+    return Repeats(tuple(axes), table, ", ".join(f.element for f, _ in chosen), tuple(sizes))
+
+
+def _axis(factor: Factor, along: list[list[Frame]]) -> Axis:
+    """Return the axis for images that lie along it, one row per position."""
+    if factor.axis == "t":
+        return _time_axis(factor, along)
+    values = tuple(factor.value(frame) for frame in along[0])
+    return Axis(factor.axis, unit=factor.unit, values=values)
+
+
+def _time_axis(factor: Factor, along: list[list[Frame]]) -> Axis:
+    """Return a time axis in seconds if any element tells the time, else a count."""
+    clocks = [factor] if factor.unit == "s" else []
+    clocks += [f for f in (*TELLING, *SEQUENCE) if f.unit == "s"]
+    for clock in clocks:
+        rows = [[clock.value(frame) for frame in row] for row in along]
+        if any(value is None for row in rows for value in row):
+            continue
+        times = np.min(np.array(rows, dtype=np.float64), axis=0)
+        steps = np.diff(times)
+        if (steps > 0).all():
+            step = float(np.median(steps))
+            even = bool(np.abs(steps - step).max() <= 0.02 * step)
+            start = 0.0 if clock in SEQUENCE else float(times[0])
+            values = None if even else tuple((times - times[0] + start).tolist())
+            return Axis("t", step=step, unit="s", start=start, values=values)
+    frame_time = along[0][0].number_of(tags.FRAME_TIME)
+    if frame_time and np.isfinite(frame_time) and frame_time > 0:
+        return Axis("t", step=frame_time / 1000, unit="s")
+    repetition = along[0][0].number_of(tags.REPETITION_TIME)
+    if repetition and np.isfinite(repetition) and repetition > 0:
+        return Axis("t", step=repetition / 1000, unit="s")
+    return Axis("t")

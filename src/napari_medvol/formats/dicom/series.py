@@ -1,0 +1,311 @@
+"""Images to stacks: what belongs together, in which order, and what was odd about it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from napari_medvol.formats.choices import Gaps
+from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom.factors import SEQUENCE, TELLING
+from napari_medvol.formats.dicom.frames import Frame
+from napari_medvol.formats.dicom.grid import Grid, grids_of, normal_of
+from napari_medvol.formats.dicom.repeats import Repeats, repeats_of
+from napari_medvol.report import Finding
+
+#: Two images this near are at one position, mm: below any real spacing, above rounding.
+_SAME_PLACE_MM: Final = 0.01
+_SAME_DIRECTION: Final = 1e-3
+_SAME_SPACING: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Images that make one volume.
+
+    Parameters
+    ----------
+    grid : Grid or None
+        None: the file does not say where the images lie.
+    repeats : Repeats
+        Row n of its table: the images at slice n of the grid.
+    findings : tuple of Finding
+    """
+
+    grid: Grid | None
+    repeats: Repeats
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def first(self) -> Frame:
+        """An image that speaks for all."""
+        return self.repeats.table[0][0]
+
+
+def stacks_of(frames: Sequence[Frame], gaps: Gaps | None) -> list[Stack]:
+    """Return the volumes that the images of any number of series make.
+
+    Grouped by series and geometry, ordered by series number.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        In any order.
+    gaps : {"blank", "interpolate", "split", "stack"} or None
+    """
+    series: dict[str, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        series[frame.text(tags.SERIES_INSTANCE_UID)].append(frame)
+    stacks = [s for members in series.values() for s in _series_stacks(members, gaps)]
+    return sorted(stacks, key=_series_order)
+
+
+def _series_order(stack: Stack) -> tuple[str, float, str, tuple[float, str, int]]:
+    first = stack.first
+    number = first.number_of(tags.SERIES_NUMBER)
+    lead = min((f for row in stack.repeats.table for f in row), key=lambda f: f.order)
+    return (
+        first.text(tags.STUDY_INSTANCE_UID),
+        np.inf if number is None else number,
+        first.text(tags.SERIES_INSTANCE_UID),
+        lead.order,
+    )
+
+
+def _series_stacks(frames: list[Frame], gaps: Gaps | None) -> list[Stack]:
+    frames, dropped = _without_copies(frames)
+    groups = _geometries(frames)
+    notes: tuple[Finding, ...] = ()
+    if len(groups) > 1:
+        text = (
+            f"the series holds {len(groups)} geometries (size, spacing, orientation or kind of"
+            " image); each is a volume of its own"
+        )
+        notes = (Finding(text, "warning", "geometries"),)
+    stacks = [stack for group in groups for stack in _group_stacks(group, gaps)]
+    if dropped:
+        notes += (Finding(_dropped_text(dropped), "warning", "duplicate"),)
+    return [replace(stack, findings=(*notes, *stack.findings)) for stack in stacks]
+
+
+def _dropped_text(dropped: int) -> str:
+    images = "image is an exact copy" if dropped == 1 else "images are exact copies"
+    return f"{dropped} {images} of another and was left out"
+
+
+def _without_copies(frames: list[Frame]) -> tuple[list[Frame], int]:
+    """Drop images that say they are the same instance, at the same place."""
+    kept: dict[Hashable, Frame] = {}
+    for frame in sorted(frames, key=lambda f: f.order):
+        place = None if frame.position is None else tuple(np.round(frame.position, 3))
+        uid = frame.text(tags.SOP_INSTANCE_UID) or str(frame.header.path)
+        # A careless tool may give every slice one UID: only a copy is at the same place too.
+        kept.setdefault((uid, frame.number, place, frame.text(tags.INSTANCE_NUMBER)), frame)
+    return list(kept.values()), len(frames) - len(kept)
+
+
+def _geometries(frames: list[Frame]) -> list[list[Frame]]:
+    """Group images of one series that could lie on one grid."""
+    groups: list[tuple[Frame, Hashable, list[Frame]]] = []
+    for frame in frames:
+        key = _key(frame)
+        for lead, known, members in groups:
+            if known == key and _same_geometry(lead, frame):
+                members.append(frame)
+                break
+        else:
+            groups.append((frame, key, [frame]))
+    return [members for _, _, members in groups]
+
+
+def _key(frame: Frame) -> Hashable:
+    kinds = frame.text(tags.IMAGE_TYPE).upper().split("\\")
+    unplaced_file = "" if frame.position is not None else _own_file(frame)
+    return (
+        frame.numbers(tags.ROWS),
+        frame.numbers(tags.COLUMNS),
+        frame.numbers(tags.SAMPLES_PER_PIXEL),
+        frame.text(tags.PHOTOMETRIC_INTERPRETATION),
+        frame.text(tags.SOP_CLASS_UID),
+        frame.text(tags.FRAME_OF_REFERENCE_UID),
+        tuple(kinds[:2]),
+        "LOCALIZER" in kinds,
+        frame.text(tags.STACK_ID),
+        frame.position is None,
+        unplaced_file,
+    )
+
+
+def _own_file(frame: Frame) -> str:
+    """Return the file of a multi-frame image: a cine loop is a volume of its own."""
+    frames = frame.number_of(tags.NUMBER_OF_FRAMES) or 1
+    return str(frame.header.path) if frames > 1 else ""
+
+
+def _same_geometry(one: Frame, other: Frame) -> bool:
+    pairs = zip(one.spacing, other.spacing, strict=True)
+    if any(abs(a - b) > _SAME_SPACING * b for a, b in pairs):
+        return False
+    if one.orientation is None or other.orientation is None:
+        return one.orientation is other.orientation
+    return bool(np.abs(one.orientation - other.orientation).max() <= _SAME_DIRECTION)
+
+
+def _group_stacks(group: list[Frame], gaps: Gaps | None) -> list[Stack]:
+    if group[0].position is None:
+        return [Stack(None, _unplaced(group))]
+    positions, apart = _positions(group)
+    if apart:
+        text = f"{len(apart) + 1} images lie side by side in one plane"
+        side = _found(_group_stacks(apart, gaps), Finding(text, "warning", "side by side"))
+        return [*_placed(positions, gaps), *side]
+    return _placed(positions, gaps)
+
+
+def _unplaced(group: list[Frame]) -> Repeats:
+    return repeats_of([sorted(group, key=lambda f: f.order)])
+
+
+def _positions(group: list[Frame]) -> tuple[list[list[Frame]], list[Frame]]:
+    """Return the images of each position along the normal, and those beside them in plane."""
+    normal = _normal(group[0])
+    ordered = sorted(group, key=lambda f: (_along(f, normal), f.order))
+    positions: list[list[Frame]] = []
+    apart: list[Frame] = []
+    for frame in ordered:
+        lead = positions[-1][0] if positions else None
+        if lead is None or _along(frame, normal) - _along(lead, normal) > _SAME_PLACE_MM:
+            positions.append([frame])
+        elif np.linalg.norm(_place(frame) - _place(lead)) <= 10 * _SAME_PLACE_MM:
+            positions[-1].append(frame)
+        else:
+            apart.append(frame)
+    return positions, apart
+
+
+def _normal(frame: Frame) -> Any:
+    assert frame.orientation is not None
+    return normal_of(frame.orientation)
+
+
+def _place(frame: Frame) -> Any:
+    assert frame.position is not None
+    return frame.position
+
+
+def _along(frame: Frame, normal: Any) -> float:
+    return float(_place(frame) @ normal)
+
+
+def _placed(positions: list[list[Frame]], gaps: Gaps | None) -> list[Stack]:
+    """Return the volumes that images at sorted positions make."""
+    if len({len(row) for row in positions}) > 1:
+        return _uneven(positions, gaps)
+    lead = positions[0][0]
+    places = np.array([_place(row[0]) for row in positions])
+    stacks = []
+    for grid in grids_of(places, _normal(lead), gaps, _single_extent(lead)):
+        rows = [positions[number] for number in grid.members]
+        stacks.append(Stack(_renumbered(grid), repeats_of(rows)))
+    return stacks
+
+
+def _renumbered(grid: Grid) -> Grid:
+    """Return the grid with its slices counted from 0."""
+    if grid.members[0] == 0:
+        return grid
+    first = grid.members[0]
+    slots = tuple(slot - first if isinstance(slot, int) else slot for slot in grid.slots)
+    return replace(
+        grid, slots=slots, residuals={n - first: off for n, off in grid.residuals.items()}
+    )
+
+
+def _single_extent(frame: Frame) -> tuple[float, str]:
+    thickness = frame.number_of(tags.SLICE_THICKNESS)
+    if thickness is not None and np.isfinite(thickness) and thickness > 0:
+        return thickness, "SliceThickness (thickness of one slice, not a spacing)"
+    between = frame.number_of(tags.SPACING_BETWEEN_SLICES)
+    if between is not None and np.isfinite(between) and between != 0:
+        return abs(between), "SpacingBetweenSlices (of one slice)"
+    return 1.0, "nothing (1 mm assumed for one slice)"
+
+
+def _found(stacks: list[Stack], finding: Finding) -> list[Stack]:
+    return [replace(stack, findings=(*stack.findings, finding)) for stack in stacks]
+
+
+def _uneven(positions: list[list[Frame]], gaps: Gaps | None) -> list[Stack]:
+    """Handle positions that do not all have as many images."""
+    most, fewest = max(map(len, positions)), min(map(len, positions))
+    positions, dropped = _without_same_pixels(positions)
+    if dropped:
+        finding = Finding(_dropped_text(dropped), "warning", "duplicate")
+        return _found(_placed(positions, gaps), finding)
+    parts = _parts_by_element(positions) or _parts_by_rank(positions)
+    stacks = [stack for part in parts for stack in _placed(part, gaps)]
+    text = (
+        f"positions have between {fewest} and {most} images each: opened as {len(stacks)} volumes"
+    )
+    return _found(stacks, Finding(text, "warning", "uneven"))
+
+
+def _without_same_pixels(positions: list[list[Frame]]) -> tuple[list[list[Frame]], int]:
+    """Drop images whose stored pixels are those of another at the same position."""
+    fewest = min(map(len, positions))
+    dropped, out = 0, []
+    for row in positions:
+        if len(row) == fewest:
+            out.append(row)
+            continue
+        kept: dict[bytes, Frame] = {}
+        for frame in sorted(row, key=lambda f: f.order):
+            kept.setdefault(_fingerprint(frame), frame)
+        dropped += len(row) - len(kept)
+        out.append(list(kept.values()))
+    return out, dropped
+
+
+def _fingerprint(frame: Frame) -> bytes:
+    pixels = frame.header.pixels
+    try:
+        with open(frame.header.path, "rb") as file:  # noqa: PTH123 - the path may be text
+            file.seek(pixels.offset if pixels else 0)
+            stored = file.read(pixels.length if pixels and pixels.length else -1)
+    except OSError:
+        stored = str(frame.header.path).encode()
+    return hashlib.sha256(stored + str(frame.number).encode()).digest()
+
+
+def _parts_by_element(positions: list[list[Frame]]) -> list[list[list[Frame]]]:
+    """Split by the first element whose values make parts with as many images everywhere."""
+    for factor in (*TELLING, *SEQUENCE):
+        parts = _split(positions, factor.value)
+        if len(parts) > 1 and all(len({len(row) for row in part}) == 1 for part in parts):
+            return parts
+    return []
+
+
+def _split(positions: list[list[Frame]], value: Callable[[Frame], Any]) -> list[list[list[Frame]]]:
+    values = {repr(value(frame)) for row in positions for frame in row}
+    if len(values) > max(map(len, positions)):
+        return []
+    parts = []
+    for wanted in sorted(values):
+        rows = [[f for f in row if repr(value(f)) == wanted] for row in positions]
+        parts.append([row for row in rows if row])
+    return parts
+
+
+def _parts_by_rank(positions: list[list[Frame]]) -> list[list[list[Frame]]]:
+    """Return the images that every position has, and apart from them the surplus ones."""
+    fewest = min(map(len, positions))
+    ordered = [sorted(row, key=lambda f: f.order) for row in positions]
+    parts = [[row[:fewest] for row in ordered]]
+    surplus = range(fewest, max(map(len, positions)))
+    return parts + [[[row[rank]] for row in ordered if len(row) > rank] for rank in surplus]

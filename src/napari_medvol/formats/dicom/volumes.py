@@ -1,0 +1,283 @@
+"""A stack of images to a Volume: voxels, affine, and the record of how it was found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from napari_medvol.affines import Affine, swap_lps_ras
+from napari_medvol.arrays import LazyArray, lazy_volume
+from napari_medvol.formats.choices import Choices
+from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom.frames import Frame
+from napari_medvol.formats.dicom.grid import Blend, affine_of, normal_of, tilt_of
+from napari_medvol.formats.dicom.header import Header
+from napari_medvol.formats.dicom.pixels import FrameSource
+from napari_medvol.formats.dicom.rows import header_rows, series_name
+from napari_medvol.formats.dicom.series import Stack
+from napari_medvol.formats.dicom.units import (
+    Blended,
+    blank_of,
+    display_of,
+    real_values,
+    scale_of,
+    unit_of,
+)
+from napari_medvol.report import Finding, GeometryReport, SliceSource
+from napari_medvol.stores import PlaneSource
+from napari_medvol.volume import Axis, Volume
+
+#: A tilt below this is rounding in the file, degrees.
+_TILT_WORTH_SAYING: Final = 0.1
+_USED: Final = (
+    ("ImagePositionPatient", tags.IMAGE_POSITION_PATIENT),
+    ("ImageOrientationPatient", tags.IMAGE_ORIENTATION_PATIENT),
+)
+_IGNORED: Final = (
+    ("SliceThickness", tags.SLICE_THICKNESS),
+    ("SpacingBetweenSlices", tags.SPACING_BETWEEN_SLICES),
+    ("SliceLocation", tags.SLICE_LOCATION),
+    ("GantryDetectorTilt", tags.GANTRY_DETECTOR_TILT),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DicomNative:
+    """What the DICOM room keeps of a volume: the images, plane by plane.
+
+    Parameters
+    ----------
+    frames : tuple of Frame or None
+        In the order of the planes of the data (k fastest); None where no file holds a plane
+        by itself.
+    """
+
+    frames: tuple[Frame | None, ...]
+
+
+def volume_of_stack(stack: Stack, choices: Choices) -> Volume:
+    """Return the volume that a stack makes.
+
+    Parameters
+    ----------
+    stack : Stack
+    choices : Choices
+    """
+    lead = stack.first
+    data, frames = _data(stack, choices)
+    axes = stack.repeats.axes
+    if data.ndim > 3 + len(axes):
+        axes = (*axes, Axis("rgb"))
+    stored = choices.value == "stored"
+    return Volume(
+        data,
+        _affine(stack),
+        axes=axes,
+        unit="" if stored else unit_of(lead),
+        display=display_of(lead, (1.0, 0.0) if stored else scale_of(lead)),
+        frame_of_reference=lead.text(tags.FRAME_OF_REFERENCE_UID) or None,
+        header=header_rows(lead),
+        native=DicomNative(frames),
+        name=series_name(lead),
+        report=_report(stack, frames),
+    )
+
+
+def _affine(stack: Stack) -> Affine:
+    lead = stack.first
+    if stack.grid is None or lead.orientation is None:
+        between_rows, between_columns = lead.spacing
+        return swap_lps_ras(np.diag([between_columns, between_rows, 1.0, 1.0]))
+    return affine_of(stack.grid, lead.orientation, lead.spacing)
+
+
+def _data(stack: Stack, choices: Choices) -> tuple[LazyArray, tuple[Frame | None, ...]]:
+    table = stack.repeats.table
+    slots: Sequence[int | Blend | None] = (
+        stack.grid.slots if stack.grid is not None else tuple(range(len(table)))
+    )
+    blended = any(isinstance(slot, Blend) for slot in slots)
+    rows: Sequence[int | None] = range(len(table)) if blended else slots  # type: ignore[assignment]
+    frames = tuple(
+        None if row is None else table[row][repeat]
+        for repeat in range(len(table[0]))
+        for row in rows
+    )
+    lead = stack.first
+    stored = FrameSource(
+        [_readable(frame) for frame in frames],
+        (*stack.repeats.shape[::-1], len(rows)),
+        name=series_name(lead),
+        blank=blank_of(lead),
+    )
+    readable = [frame if frame and not frame.header.problem else None for frame in frames]
+    source: PlaneSource
+    source, _ = real_values(stored, readable, choices.value)
+    if blended:
+        source = Blended(source, slots)
+        frames = tuple(
+            table[slot][repeat] if isinstance(slot, int) else None
+            for repeat in range(len(table[0]))
+            for slot in slots
+        )
+    return lazy_volume(source), frames
+
+
+def _readable(frame: Frame | None) -> tuple[Header, int] | None:
+    if frame is None or frame.header.problem:
+        return None
+    return frame.header, frame.number
+
+
+def _report(stack: Stack, frames: tuple[Frame | None, ...]) -> GeometryReport:
+    lead = stack.first
+    grid = stack.grid
+    held = [frame for row in stack.repeats.table for frame in row]
+    common = {
+        "files": tuple(dict.fromkeys(str(frame.header.path) for frame in held)),
+        "slices": _slice_rows(stack, frames),
+    }
+    used = [(name, value) for name, tag in _USED if (value := lead.text(tag))]
+    ignored = [(name, value) for name, tag in _IGNORED if (value := lead.text(tag))]
+    if lead.spacing_from:
+        used.append((lead.spacing_from, _pair(lead.spacing)))
+    findings = [*stack.findings, *lead.findings, *_in_plane(lead), *_warned(lead), *_bad(held)]
+    if grid is None:
+        findings.append(
+            Finding("the file does not say where the image lies in the patient", "note", "place")
+        )
+        return GeometryReport(
+            source="nothing: no position in the file",
+            sort_key=stack.repeats.sort_key or "InstanceNumber",
+            used=tuple(used),
+            ignored=tuple(ignored),
+            findings=tuple(findings),
+            **common,  # type: ignore[arg-type]
+        )
+    assert lead.orientation is not None
+    tilt = tilt_of(grid.step, normal_of(lead.orientation))
+    findings += [*grid.findings, *_tilted(tilt, lead)]
+    if len(grid.members) == 1:
+        text = f"a single slice: its extent of {grid.spacing:g} mm is from {grid.spacing_from}"
+        findings.append(Finding(text, "note", "single"))
+    return GeometryReport(
+        source="ImagePositionPatient and ImageOrientationPatient",
+        sort_key=", ".join(
+            ["position along the slice normal", *filter(None, [stack.repeats.sort_key])]
+        ),
+        spacing=grid.spacing,
+        largest_residual=max(grid.residuals.values()),
+        tilt=tilt if tilt > 1e-4 else 0.0,
+        used=tuple(used),
+        ignored=tuple(ignored),
+        findings=tuple(findings),
+        **common,  # type: ignore[arg-type]
+    )
+
+
+def _pair(spacing: tuple[float, float]) -> str:
+    return f"{spacing[0]:g}\\{spacing[1]:g}"
+
+
+def _slice_rows(stack: Stack, frames: tuple[Frame | None, ...]) -> tuple[SliceSource, ...]:
+    n_slices = len(frames) // len(stack.repeats.table[0])
+    normal = None
+    if stack.first.orientation is not None:
+        normal = normal_of(stack.first.orientation)
+    residuals = stack.grid.residuals if stack.grid is not None else {}
+    slots = stack.grid.slots if stack.grid is not None else ()
+    rows = []
+    for number, frame in enumerate(frames):
+        repeat, k = divmod(number, n_slices)
+        extra = [int(n) for n in np.unravel_index(repeat, stack.repeats.shape, order="F")]
+        plane = (k, *extra)
+        if frame is None:
+            rows.append(SliceSource(plane, ""))
+            continue
+        along = float("nan")
+        if normal is not None and frame.position is not None:
+            along = float(frame.position @ normal)
+        slot = slots[k] if k < len(slots) else None
+        rows.append(
+            SliceSource(
+                plane,
+                str(frame.header.path),
+                frame.number,
+                frame.text(tags.SOP_INSTANCE_UID),
+                along,
+                residuals.get(slot, 0.0) if isinstance(slot, int) else 0.0,
+            )
+        )
+    return tuple(rows)
+
+
+def _in_plane(lead: Frame) -> list[Finding]:
+    if lead.spacing_from == "PixelSpacing":
+        return []
+    if not lead.spacing_from:
+        text = "the file gives no pixel spacing: 1 mm is assumed, sizes are not to be trusted"
+        return [Finding(text, "warning", "spacing")]
+    if lead.spacing_from == "PixelAspectRatio":
+        text = "the file gives the shape of a pixel but not its size: sizes are not in mm"
+        return [Finding(text, "warning", "spacing")]
+    text = f"pixel spacing is from {lead.spacing_from}, at the detector, not in the patient"
+    return [Finding(text, "note", "spacing")]
+
+
+def _warned(lead: Frame) -> list[Finding]:
+    findings = []
+    if "LOCALIZER" in lead.text(tags.IMAGE_TYPE).upper().split("\\"):
+        findings.append(Finding("a localizer", "note", "localizer"))
+    if lead.text(tags.BURNED_IN_ANNOTATION).upper() == "YES":
+        findings.append(Finding("text is burned into the image", "note", "burned in"))
+    if lead.text(tags.LOSSY_IMAGE_COMPRESSION) == "01":
+        findings.append(Finding("the image was compressed with a loss", "note", "lossy"))
+    if lead.header.raw(tags.SHARED_FUNCTIONAL_GROUPS_SEQUENCE) is not None:
+        text = (
+            "enhanced multi-frame: the place of each frame is not read yet; order as in the file"
+        )
+        findings.append(Finding(text, "warning", "enhanced"))
+    return findings
+
+
+def _bad(held: Sequence[Frame]) -> list[Finding]:
+    bad = {str(f.header.path): f.header.problem for f in held if f.header.problem}
+    if not bad:
+        return []
+    files = len({str(f.header.path) for f in held})
+    shown = "; ".join(f"{Path(path).name} ({why})" for path, why in list(bad.items())[:5])
+    more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+    text = f"{len(bad)} of {files} unreadable and left blank: {shown}{more}"
+    return [Finding(text, "warning", "unreadable")]
+
+
+def _tilted(tilt: float, lead: Frame) -> list[Finding]:
+    if tilt < _TILT_WORTH_SAYING:
+        return []
+    said = lead.text(tags.GANTRY_DETECTOR_TILT)
+    element = f"; GantryDetectorTilt says {said}°" if said else ""
+    text = (
+        f"slices are stacked {tilt:.2f}° off their normal (gantry tilt{element}): the grid is"
+        " sheared, every voxel is at its true place"
+    )
+    return [Finding(text, "warning", "tilt")]
+
+
+def with_names_apart(volumes: Sequence[Volume]) -> list[Volume]:
+    """Return the volumes with a number behind names that occur more than once."""
+    counts = Counter(volume.name for volume in volumes)
+    seen: Counter[str] = Counter()
+    out = []
+    for volume in volumes:
+        seen[volume.name] += 1
+        if counts[volume.name] > 1:
+            name = f"{volume.name} [{seen[volume.name]}]"
+            out.append(replace(volume, name=name))
+        else:
+            out.append(volume)
+    return out
