@@ -22,6 +22,8 @@ class Choices:
     value : str
         ``"real"``: rescale slope and intercept applied, integers kept where they can be;
         ``"float"``: the same, always floating point; ``"stored"``: as in the file.
+    mosaic : int, optional
+        Number of slices in a Siemens mosaic whose private elements were removed.
     form : {"auto", "sform", "qform", "pixdim"}
         Which of NIfTI's matrices decides. By default sform if its code is above 0, else
         qform if its code is above 0, else the voxel sizes alone.
@@ -30,4 +32,5 @@ class Choices:
     series: str | tuple[str, ...] | None = None
     gaps: Gaps | None = None
     value: str = "real"
+    mosaic: int | None = None
     form: Literal["auto", "sform", "qform", "pixdim"] = "auto"

@@ -66,6 +66,7 @@ def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
         If the series that was asked for is not there.
     """
     from napari_medvol.formats.dicom.frames import frames_of
+    from napari_medvol.formats.dicom.mosaic import is_mosaic, tiles_of
     from napari_medvol.formats.dicom.scan import scan
     from napari_medvol.formats.dicom.series import stacks_of
     from napari_medvol.formats.dicom.volumes import volume_of_stack, with_names_apart
@@ -75,7 +76,12 @@ def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
     if not any(not header.problem for header in usable):
         raise _nothing(paths, found)
     chosen = _chosen(usable, choices)
-    frames = [frame for header in chosen for frame in frames_of(header)]
+    frames = [
+        slice_
+        for header in chosen
+        for frame in frames_of(header)
+        for slice_ in (tiles_of(frame, choices.mosaic) if is_mosaic(header) else [frame])
+    ]
     stacks = [s for s in stacks_of(frames, choices.gaps) if _has_pixels(s.repeats.table)]
     volumes = [volume_of_stack(stack, choices) for stack in stacks]
     findings = _about_the_rest(found)

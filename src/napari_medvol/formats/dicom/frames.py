@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import isfinite
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,13 @@ _SPACINGS: Final = (
     (tags.NOMINAL_SCANNED_PIXEL_SPACING, "NominalScannedPixelSpacing"),
 )
 _NOT_ORTHOGONAL: Final = 1e-3
+
+
+class Tile(NamedTuple):
+    """Part `number` (row by row) of an image that is cut into ``side × side`` parts."""
+
+    number: int
+    side: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,8 @@ class Frame:
         Elements that this frame has of its own, tag to text or tuple of float; they stand
         above those of the header.
     findings : tuple of Finding
+    tile : Tile or None
+        Which part of the stored image this is; None for all of it.
     """
 
     header: Header
@@ -56,6 +65,7 @@ class Frame:
     spacing_from: str = ""
     values: Mapping[int, str | tuple[float, ...]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    tile: Tile | None = None
 
     def text(self, tag: int) -> str:
         """Return an element as text, empty when absent."""
@@ -77,10 +87,15 @@ class Frame:
         return found[0] if found else None
 
     @property
-    def order(self) -> tuple[float, str, int]:
-        """Instance number, file and frame: the last resort of every sorting."""
+    def order(self) -> tuple[float, str, int, int]:
+        """Instance number, file, frame and tile: the last resort of every sorting."""
         instance = self.number_of(tags.INSTANCE_NUMBER)
-        return (np.inf if instance is None else instance, str(self.header.path), self.number)
+        return (
+            np.inf if instance is None else instance,
+            str(self.header.path),
+            self.number,
+            self.tile.number if self.tile is not None else 0,
+        )
 
 
 def frames_of(header: Header) -> list[Frame]:

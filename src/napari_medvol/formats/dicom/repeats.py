@@ -88,7 +88,7 @@ def _order(
 ) -> list[Any]:
     if not factor.by_instance:
         return distinct
-    first: dict[Hashable, tuple[float, str, int]] = {}
+    first: dict[Hashable, tuple[float, str, int, int]] = {}
     for row, frames in zip(values, positions, strict=True):
         for value, frame in zip(row, frames, strict=True):
             first[value] = min(first.get(value, frame.order), frame.order)

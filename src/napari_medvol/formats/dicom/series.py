@@ -65,7 +65,7 @@ def stacks_of(frames: Sequence[Frame], gaps: Gaps | None) -> list[Stack]:
     return sorted(stacks, key=_series_order)
 
 
-def _series_order(stack: Stack) -> tuple[str, float, str, tuple[float, str, int]]:
+def _series_order(stack: Stack) -> tuple[str, float, str, tuple[float, str, int, int]]:
     first = stack.first
     number = first.number_of(tags.SERIES_NUMBER)
     lead = min((f for row in stack.repeats.table for f in row), key=lambda f: f.order)
@@ -105,7 +105,8 @@ def _without_copies(frames: list[Frame]) -> tuple[list[Frame], int]:
         place = None if frame.position is None else tuple(np.round(frame.position, 3))
         uid = frame.text(tags.SOP_INSTANCE_UID) or str(frame.header.path)
         # A careless tool may give every slice one UID: only a copy is at the same place too.
-        kept.setdefault((uid, frame.number, place, frame.text(tags.INSTANCE_NUMBER)), frame)
+        key = (uid, frame.number, frame.tile, place, frame.text(tags.INSTANCE_NUMBER))
+        kept.setdefault(key, frame)
     return list(kept.values()), len(frames) - len(kept)
 
 

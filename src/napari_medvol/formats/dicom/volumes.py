@@ -17,6 +17,7 @@ from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.frames import Frame
 from napari_medvol.formats.dicom.grid import Blend, affine_of, normal_of, tilt_of
 from napari_medvol.formats.dicom.header import Header
+from napari_medvol.formats.dicom.mosaic import Tiled
 from napari_medvol.formats.dicom.pixels import FrameSource
 from napari_medvol.formats.dicom.rows import header_rows, series_name
 from napari_medvol.formats.dicom.series import Stack
@@ -109,12 +110,7 @@ def _data(stack: Stack, choices: Choices) -> tuple[LazyArray, tuple[Frame | None
         for row in rows
     )
     lead = stack.first
-    stored = FrameSource(
-        [_readable(frame) for frame in frames],
-        (*stack.repeats.shape[::-1], len(rows)),
-        name=series_name(lead),
-        blank=blank_of(lead),
-    )
+    stored = _stored(frames, (*stack.repeats.shape[::-1], len(rows)), lead)
     readable = [frame if frame and not frame.header.problem else None for frame in frames]
     source: PlaneSource
     source, _ = real_values(stored, readable, choices.value)
@@ -126,6 +122,22 @@ def _data(stack: Stack, choices: Choices) -> tuple[LazyArray, tuple[Frame | None
             for slot in slots
         )
     return lazy_volume(source), frames
+
+
+def _stored(frames: Sequence[Frame | None], outer: tuple[int, ...], lead: Frame) -> PlaneSource:
+    """Return the source of stored values, one plane per frame."""
+    name, blank = series_name(lead), blank_of(lead)
+    if lead.tile is None:
+        return FrameSource([_readable(frame) for frame in frames], outer, name=name, blank=blank)
+    images = dict.fromkeys(image for frame in frames if (image := _readable(frame)))
+    numbers = {image: number for number, image in enumerate(images)}
+    picks = [
+        (numbers[image], frame.tile)
+        if frame and frame.tile and (image := _readable(frame))
+        else None
+        for frame in frames
+    ]
+    return Tiled(FrameSource(list(images), (len(images),), name=name), picks, outer, blank)
 
 
 def _readable(frame: Frame | None) -> tuple[Header, int] | None:
@@ -237,11 +249,6 @@ def _warned(lead: Frame) -> list[Finding]:
         findings.append(Finding("text is burned into the image", "note", "burned in"))
     if lead.text(tags.LOSSY_IMAGE_COMPRESSION) == "01":
         findings.append(Finding("the image was compressed with a loss", "note", "lossy"))
-    if lead.header.raw(tags.SHARED_FUNCTIONAL_GROUPS_SEQUENCE) is not None:
-        text = (
-            "enhanced multi-frame: the place of each frame is not read yet; order as in the file"
-        )
-        findings.append(Finding(text, "warning", "enhanced"))
     return findings
 
 
