@@ -117,7 +117,7 @@ def decode(syntax: str, frame: bytes, samples: Samples) -> tuple[Array, Codestre
         try:
             return _checked(codec.decode(frame, samples), samples), stream
         # Decoders raise what they like for damaged data.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             reasons.append(f"{type(error).__name__}: {error}")
     try:
         return _checked(_by_pydicom(syntax, frame, samples), samples), stream
@@ -174,7 +174,7 @@ def _jpeg_header(frame: bytes) -> Codestream | None:
     """Return what the markers before the scan say. ISO/IEC 10918-1 annex B, 14495-1 annex C."""
     at = frame.find(b"\xff\xd8") + 2
     is_ybr: bool | None = None
-    while 2 <= at and at + 4 <= len(frame):
+    while at >= 2 and at + 4 <= len(frame):
         if frame[at] != 0xFF:
             return None
         marker = frame[at + 1]
@@ -285,7 +285,7 @@ def _deflated_frame(frame: bytes, samples: Samples) -> Array:
 
 def _by_pydicom(syntax: str, frame: bytes, samples: Samples) -> Array:
     from pydicom.encaps import encapsulate
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     options: dict[str, Any] = {
         "rows": samples.rows,

@@ -1,4 +1,4 @@
-"""Positioned reads of a file, or of the deflated stream inside it. No handle outlives a ``with``."""
+"""Positioned reads of a file, or of the deflated stream inside it."""
 
 from __future__ import annotations
 
@@ -89,6 +89,15 @@ class OpenFile:
         """Return itself."""
         return self
 
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self.fd)
+
+    def expect(self, n_bytes: int) -> None:
+        """Tell the system that the first `n_bytes` will be read soon."""
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self.fd, 0, n_bytes, os.POSIX_FADV_WILLNEED)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -110,7 +119,7 @@ class OpenFile:
 
     def read_into(self, out: NDArray[Any], offset: int) -> int:
         """Fill the C-contiguous `out` from `offset`; return how many bytes there were."""
-        view = memoryview(out.reshape(-1).view(np.uint8))
+        view = out.reshape(-1).view(np.uint8).data
         done = 0
         try:
             while done < len(view):
@@ -176,9 +185,9 @@ class Inflated:
     def reaches(self, offset: int) -> bool:
         """Return whether at least `offset` bytes come out; keeps nothing of them."""
         other = Inflated(self._file, self._start)
-        while other._length < offset and other._next():  # noqa: SLF001  its own kind
+        while other._length < offset and other._next():
             pass
-        self._length = other._length  # noqa: SLF001
+        self._length = other._length
         return self._length >= offset
 
     def end(self) -> int:

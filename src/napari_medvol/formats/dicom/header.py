@@ -31,7 +31,8 @@ UNCOMPRESSED: Final = frozenset(
     {"", IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN, GE_BIG_ENDIAN_PIXELS}
 )
 
-_FIRST_READ: Final = 8192
+#: Bytes of the first read of a file: most headers are shorter.
+FIRST_READ: Final = 8192
 _SNIFFED: Final = 1024
 _BINARY: Final = {
     "US": "H",
@@ -81,7 +82,7 @@ class Header:
         self.pixels = elements.pixels
         self.size = size
         self.problem = ""
-        self._index = elements.index
+        self._index = elements.where
         self._values = elements.values
         self._order = elements.order
         self._malformed: tuple[str, ...] = ()
@@ -116,11 +117,7 @@ class Header:
             return ""
         vr = at[1]
         if vr == "US or SS":
-            signed = (
-                self._values[self._index[tags.PIXEL_REPRESENTATION][0]][:1] == b"\x01"
-                if (tags.PIXEL_REPRESENTATION in self._index)
-                else False
-            )
+            signed = (self.raw(tags.PIXEL_REPRESENTATION) or b"")[:1] == b"\x01"
             return "SS" if signed else "US"
         return vr
 
@@ -155,7 +152,9 @@ class Header:
         try:
             return _numbers(raw, vr, self._order)
         except ValueError:
-            self._malformed += (f"{tags.name_of(tag)} holds {raw[:40]!r}, which is no number",)
+            note = f"{tags.name_of(tag)} holds {raw[:40]!r}, which is no number"
+            if note not in self._malformed:
+                self._malformed += (note,)
             return ()
 
     def number(self, tag: int) -> float | None:
@@ -213,7 +212,7 @@ def _decoded(raw: bytes, charset: bytes) -> str:
     names = [name.strip() for name in charset.decode("ascii", "replace").split("\\")]
     try:
         with walk.quietly():
-            return str(decode_bytes(raw, convert_encodings(names), set("\\^=\r\n\t\f")))
+            return str(decode_bytes(raw, convert_encodings(names), set(b"\\^=\r\n\t\f")))
     except (LookupError, UnicodeError, ValueError):
         return raw.decode("latin-1")
 
@@ -242,22 +241,27 @@ def read_header(path: Path, layouts: Layouts | None = None) -> Header | None:
         If the file cannot be opened, or says that it is DICOM and is not.
     """
     with OpenFile(path) as file:
-        block = file.read_at(_FIRST_READ, 0)
-        start = walk.start_of(block, file.size)
-        if start is None:
-            return None
-        elements, source = _elements(file, block, start, layouts)
-        header = Header(path, elements, file.size)
-        header.problem = _problem(header, source)
-        return header
+        return header_of(file, layouts)
+
+
+def header_of(file: OpenFile, layouts: Layouts | None = None) -> Header | None:
+    """Return the header of an open file; see :func:`read_header`."""
+    block = file.read_at(FIRST_READ, 0)
+    start = walk.start_of(block, file.size)
+    if start is None:
+        return None
+    elements, source = _elements(file, block, start, layouts)
+    header = Header(file.path, elements, file.size)
+    header.problem = _problem(header, source)
+    return header
 
 
 def _elements(
     file: OpenFile, block: bytes, start: walk.Start, layouts: Layouts | None
 ) -> tuple[Elements, ByteSource]:
+    if not start.has_meta:
+        return _pydicom_elements(file), file
     try:
-        if not start.has_meta:
-            raise Unsure("no meta information")
         elements = walk.read(file, block, layouts)
         if elements.transfer_syntax == DEFLATED:
             inflated = Inflated(file, elements.end)
@@ -269,7 +273,7 @@ def _elements(
 
 def deflated_start(file: OpenFile) -> int:
     """Return where the deflated stream of a file begins."""
-    return walk.read(file, file.read_at(_FIRST_READ, 0)).end
+    return walk.read(file, file.read_at(FIRST_READ, 0)).end
 
 
 def _pydicom_dataset(file: OpenFile) -> tuple[Dataset, int]:

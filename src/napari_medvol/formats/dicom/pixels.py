@@ -231,6 +231,10 @@ def _read_native(file: OpenFile, header: Header, frame: int, out: Array) -> None
     else:
         n_values = samples.rows * samples.columns * samples.per_pixel
     offset = header.pixels.offset + frame * n_values * stored.itemsize
+    if _is_swapped_words(header, samples):
+        flat = _read_swapped(file, header, frame * n_values, n_values)
+        _finish(_arranged(flat, samples), None, samples, header, out)
+        return
     plain = samples.per_pixel == 1 and samples.photometric != "PALETTE COLOR"
     if plain and stored.isnative and stored.itemsize == out.itemsize and out.flags.c_contiguous:
         _read_into(file, header, offset, out)
@@ -238,8 +242,6 @@ def _read_native(file: OpenFile, header: Header, frame: int, out: Array) -> None
         return
     flat = np.empty(n_values, dtype=stored)
     _read_into(file, header, offset, flat)
-    if _is_swapped_words(header, samples):
-        flat = _unswapped(flat)
     array = _arranged(flat, samples)
     _finish(array.astype(array.dtype.newbyteorder("="), copy=False), None, samples, header, out)
 
@@ -263,9 +265,13 @@ def _is_swapped_words(header: Header, samples: Samples) -> bool:
     )
 
 
-def _unswapped(flat: Array) -> Array:
-    even = flat[: len(flat) // 2 * 2].reshape(-1, 2)[:, ::-1].reshape(-1)
-    return even if len(even) == len(flat) else np.append(even, flat[-1:])
+def _read_swapped(file: OpenFile, header: Header, first: int, n_values: int) -> Array:
+    """Return bytes from position `first` of the pixel data, each pair swapped back."""
+    assert header.pixels is not None
+    start, stop = first // 2 * 2, -(-(first + n_values) // 2) * 2
+    words = np.empty(stop - start, dtype=np.uint8)
+    _read_into(file, header, header.pixels.offset + start, words)
+    return words.reshape(-1, 2)[:, ::-1].reshape(-1)[first - start :][:n_values]
 
 
 def _arranged(flat: Array, samples: Samples) -> Array:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from napari_medvol.errors import ReadError
-from napari_medvol.formats.dicom.header import Header, read_header
+from napari_medvol.formats.dicom.files import OpenFile
+from napari_medvol.formats.dicom.header import FIRST_READ, Header, header_of
 from napari_medvol.formats.dicom.walk import Layouts
 
-_HEADER_BYTES: Final = 8192
-_AHEAD: Final = 64
+#: Files that are open at once, so that the disk can work ahead.
+_AHEAD: Final = 32
 
 
 @dataclass(slots=True)
@@ -49,26 +49,39 @@ def scan(paths: Sequence[Path], *, progress: Callable[[int, int], None] | None =
     """
     found = Scan()
     layouts = Layouts()
-    for number, path in enumerate(paths):
-        if number % _AHEAD == 0:
-            _read_ahead(paths[number : number + _AHEAD])
-            if progress is not None:
-                progress(number, len(paths))
-        try:
-            header = read_header(path, layouts)
-        except ReadError as error:
-            found.unreadable.append((path, error.why))
-            continue
-        if header is None:
-            found.not_dicom.append(path)
-        elif header.is_image:
-            found.headers.append(header)
-        else:
-            found.others.append(header)
+    for start in range(0, len(paths), _AHEAD):
+        if progress is not None:
+            progress(start, len(paths))
+        for path, file in _opened(paths[start : start + _AHEAD], found):
+            try:
+                header = header_of(file, layouts)
+            except ReadError as error:
+                found.unreadable.append((path, error.why))
+                continue
+            if header is None:
+                found.not_dicom.append(path)
+            elif header.is_image:
+                found.headers.append(header)
+            else:
+                found.others.append(header)
     if progress is not None:
         progress(len(paths), len(paths))
     return found
 
 
-def _read_ahead(paths: Sequence[Path]) -> None:
-    """Ask the system to fetch the beginnings of files that will be read next."""
+def _opened(paths: Sequence[Path], found: Scan) -> Iterator[tuple[Path, OpenFile]]:
+    """Yield the files that can be opened, all on their way from the disk, each then closed."""
+    files: list[tuple[Path, OpenFile]] = []
+    try:
+        for path in paths:
+            try:
+                file = OpenFile(path)
+            except ReadError as error:
+                found.unreadable.append((path, error.why))
+                continue
+            file.expect(FIRST_READ)
+            files.append((path, file))
+        yield from files
+    finally:
+        for _, file in files:
+            file.close()

@@ -10,6 +10,7 @@ to pydicom by raising :class:`Unsure`.
 from __future__ import annotations
 
 import struct
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,12 +29,9 @@ _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _STANDARD: Final = "1.2.840.10008.1.2."
 _BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 
-_LONG_VR: Final = frozenset(
-    {b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UN", b"UR", b"UT", b"SV", b"UV"}
-)
+_LONG_VR: Final = frozenset(b"OB OW OF OD OL OV SQ UC UN UR UT SV UV".split())
 _SHORT_VR: Final = frozenset(
-    [b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT"]
-    + [b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"]
+    b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()
 )
 _UNDEFINED: Final = 0xFFFFFFFF
 _ITEM: Final = 0xFFFEE000
@@ -44,6 +42,8 @@ _WINDOW: Final = 1 << 14
 _LONGEST_VALUE: Final = 1 << 16
 #: A value longer than this is stepped over, not held in the window.
 _LONGEST_INSIDE: Final = 2048
+#: Headers with more elements, nested ones included, are not remembered.
+_LONGEST_PATH: Final = 2000
 
 _short = struct.Struct("<HH2sH").unpack_from
 _plain = struct.Struct("<HHL").unpack_from
@@ -79,7 +79,7 @@ class Elements(NamedTuple):
 
     Parameters
     ----------
-    index : dict
+    where : dict
         Tag to (position in `values`, value representation). Shared between files of one layout.
     values : tuple of bytes
     pixels : PixelElement or None
@@ -90,7 +90,7 @@ class Elements(NamedTuple):
         Where the walk stopped.
     """
 
-    index: dict[int, tuple[int, str]]
+    where: dict[int, tuple[int, str]]
     values: tuple[bytes, ...]
     pixels: PixelElement | None
     transfer_syntax: str
@@ -104,10 +104,14 @@ class Start(NamedTuple):
     has_meta: bool
 
 
+#: Python's warning filters are global: two threads that change them would undo each other.
+_filters = threading.RLock()
+
+
 @contextmanager
 def quietly() -> Iterator[None]:
     """Keep pydicom's warnings from the user: what matters of them is in the report."""
-    with warnings.catch_warnings():
+    with _filters, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
@@ -142,7 +146,7 @@ def _begins_a_dataset(block: bytes, size: int, order: str) -> bool:
             return False
         group, element = struct.unpack_from(order + "HH", block, at)
         tag = group << 16 | element
-        if group not in (0x0002, 0x0008) or element > 0x2200 or tag <= previous and at:
+        if group not in (0x0002, 0x0008) or element > 0x2200 or (tag <= previous and at):
             return False
         vr = block[at + 4 : at + 6]
         if vr in _SHORT_VR:
@@ -216,7 +220,7 @@ def read(file: OpenFile, block: bytes, layouts: Layouts | None = None) -> Elemen
             return found
         window = _Window(file, block)
     walked, elements = _walk(window, file.size)
-    if layouts is not None and elements.pixels is not None:
+    if layouts is not None and elements.pixels is not None and len(walked) < _LONGEST_PATH:
         layouts.learn(walked, elements)
     return elements
 
@@ -225,7 +229,7 @@ def read_inflated(inflated: Inflated, meta: Elements) -> Elements:
     """Return the elements of a deflated file: its meta information and what is inflated."""
     walk = _Walk(_Window(inflated, b""), 1 << 62)
     walk.values = list(meta.values)
-    walk.index = dict(meta.index)
+    walk.index = dict(meta.where)
     walk.walk_dataset(0, _explicit_element)
     return walk.elements(_DEFLATED)
 
@@ -318,7 +322,7 @@ class _Walk:
         """Note the element at `at` and return where the next one begins."""
         block = self.window.block
         tag, vr, head, length = element_at(block, index)
-        self.path.append(_Element(tag, vr, head, block[index : index + head], length, True))
+        self._note(_Element(tag, vr, head, block[index : index + head], length, True))
         if tag in tags.PIXEL_TAGS:
             self.pixels = _pixel_element(tag, at + head, length, vr)
             return at + head
@@ -329,6 +333,10 @@ class _Walk:
         if tag in tags.VR_OF:
             self._keep(tag, vr, at + head, length)
         return at + head + length
+
+    def _note(self, element: _Element) -> None:
+        if len(self.path) < _LONGEST_PATH:
+            self.path.append(element)
 
     def _keep(self, tag: int, vr: str, at: int, length: int) -> None:
         value = b""
@@ -346,39 +354,47 @@ class _Walk:
             raise Unsure(f"undefined length of {tags.name_of(tag)}")
         if tag in tags.VR_OF:
             self._keep(tag, "SQ", at, 0)
-        in_item = [False]
-        while in_item:
-            index = self.window.hold(at, 12)
-            block = self.window.block
-            if len(block) - index < 8:
-                raise Unsure("the file ends in a sequence")
-            inner, inner_vr, head, length = (
-                element_at(block, index)
-                if in_item[-1] and block[index : index + 2] != b"\xfe\xff"
-                else (*_delimiter(block, index, in_item[-1]), 8, _long_length(block, index + 4)[0])
-            )
-            header = block[index : index + head]
-            self.path.append(_Element(inner, inner_vr, head, header, length, False))
-            at += head
-            if inner in (_SEQUENCE_END, _ITEM_END):
-                in_item.pop()
-            elif length == _UNDEFINED:
-                if inner != _ITEM and inner_vr != "SQ" and element_at is _explicit_element:
-                    raise Unsure(f"undefined length of {tags.name_of(inner)} in a sequence")
-                in_item.append(inner == _ITEM)
-            else:
-                at += length
-                if at > self.size:
-                    raise Unsure(f"element {tags.name_of(inner)} of {length} bytes")
+        open_items = [False]
+        while open_items:
+            at = self._step_inside(at, open_items, element_at)
+        return at
+
+    def _step_inside(self, at: int, open_items: list[bool], element_at: Any) -> int:
+        """Step over one header inside sequences; return where the next one begins.
+
+        `open_items` says of every level that is open whether it is an item or a sequence.
+        """
+        index = self.window.hold(at, 12)
+        block = self.window.block
+        if len(block) - index < 8:
+            raise Unsure("the file ends in a sequence")
+        if open_items[-1] and block[index : index + 2] != b"\xfe\xff":
+            tag, vr, head, length = element_at(block, index)
+        else:
+            tag, vr, head = _delimiter(block, index, open_items[-1]), "", 8
+            length = _long_length(block, index + 4)[0]
+        self._note(_Element(tag, vr, head, block[index : index + head], length, False))
+        at += head
+        if tag in (_SEQUENCE_END, _ITEM_END):
+            open_items.pop()
+            return at
+        if length != _UNDEFINED:
+            if at + length > self.size:
+                raise Unsure(f"element {tags.name_of(tag)} of {length} bytes")
+            return at + length
+        if tag != _ITEM and vr != "SQ" and element_at is _explicit_element:
+            raise Unsure(f"undefined length of {tags.name_of(tag)} in a sequence")
+        open_items.append(tag == _ITEM)
         return at
 
 
-def _delimiter(block: bytes, index: int, in_item: bool) -> tuple[int, str]:
+def _delimiter(block: bytes, index: int, in_item: bool) -> int:
+    """Return the tag at `index`, which may only be that of an item or a delimiter."""
     group, element = struct.unpack_from("<HH", block, index)
     tag = group << 16 | element
     if tag != _ITEM_END if in_item else tag not in (_ITEM, _SEQUENCE_END):
         raise Unsure(f"{tags.name_of(tag)} in a sequence")
-    return tag, ""
+    return tag
 
 
 def _pixel_element(tag: int, offset: int, length: int, vr: str) -> PixelElement:
@@ -436,6 +452,7 @@ class _Segment(NamedTuple):
     values: struct.Struct | None
     variable: str
     wanted: bool
+    noticed: bool
 
 
 class _Layout:
@@ -449,7 +466,7 @@ class _Layout:
             if e.length > _LONGEST_INSIDE and e.length != _UNDEFINED
         }
         self._path = path
-        self._syntax = elements.values[elements.index[tags.TRANSFER_SYNTAX_UID][0]]
+        self._syntax = elements.values[elements.where[tags.TRANSFER_SYNTAX_UID][0]]
         self._compile()
 
     def relearn(self, path: list[_Element]) -> None:
@@ -496,11 +513,11 @@ class _Layout:
                 values += segment.values.unpack_from(block, index)
             at += span
             length = _tail_length(block, index + span, segment.variable)
-            if segment.wanted:
-                if length > _LONGEST_VALUE:
-                    return None
+            if segment.wanted and length <= _LONGEST_VALUE:
                 index = window.hold(at, length)
                 values.append(window.block[index : index + length])
+            elif segment.noticed:
+                values.append(b"")
             at += length
         return self._found(values, at - length, length, size)
 
@@ -539,21 +556,23 @@ def _compiled(run: list[_Element], last: _Element) -> _Segment:
             gap = 0
         else:
             gap += e.head + inside
-    kind = "<H" if e_is_short(last) else "<L"
+    kind = "<H" if _has_short_length(last) else "<L"
     tail = struct.calcsize(kind)
     headers += f"{last.head - tail}s"
     expected.append(last.header[: last.head - tail])
+    noticed = last.top and last.tag in tags.VR_OF
     return _Segment(
         struct.calcsize(headers) + tail,
         struct.Struct(headers),
         tuple(expected),
         struct.Struct(values) if any_wanted else None,
         kind,
-        last.top and last.tag in tags.VR_OF,
+        noticed and last.tag not in tags.PRESENCE_ONLY,
+        noticed,
     )
 
 
-def e_is_short(element: _Element) -> bool:
+def _has_short_length(element: _Element) -> bool:
     """Whether the element's length has two bytes."""
     return element.vr.encode() in _SHORT_VR and element.header[4:6] == element.vr.encode()
 
@@ -574,13 +593,9 @@ def of_dataset(
             continue
         element = part.get_item(tag)
         vr = str(element.VR or "UN")
-        raw = element.value if isinstance(element.value, bytes) else b""
-        if not isinstance(element.value, bytes | type(None)) and vr not in ("SQ", "OB", "OW"):
-            raw = str(element.value).encode()
-        if tag in tags.PRESENCE_ONLY or len(raw) > _LONGEST_VALUE:
-            raw = b""
+        raw = b"" if tag in tags.PRESENCE_ONLY else _raw_of(element.value)
         index[tag] = (len(values), kept if vr == "UN" else vr)
-        values.append(raw)
+        values.append(raw if len(raw) <= _LONGEST_VALUE else b"")
     syntax = str(getattr(meta, "TransferSyntaxUID", "") or "")
     if not syntax:
         syntax = _IMPLICIT if implicit else _EXPLICIT if little else _BIG_ENDIAN
@@ -588,6 +603,15 @@ def of_dataset(
     if syntax != _DEFLATED:
         pixels = _pixels_at(file, at, implicit, "<" if little else ">")
     return Elements(index, tuple(values), pixels, syntax, "<" if little else ">", at)
+
+
+def _raw_of(value: Any) -> bytes:
+    """Return the bytes of a raw element, or those that a converted one (text only) had."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    return "\\".join(map(str, value)).encode() if value else b""
 
 
 def _pixels_at(file: OpenFile, at: int, implicit: bool, order: str) -> PixelElement | None:
