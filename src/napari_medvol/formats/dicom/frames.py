@@ -104,11 +104,41 @@ def frames_of(header: Header) -> list[Frame]:
         return _enhanced(header)
     count = max(1, header.integer(tags.NUMBER_OF_FRAMES) or 1)
     lead = _placed(Frame(header))
+    if header.raw(tags.GRID_FRAME_OFFSET_VECTOR) is not None:
+        return _dose_planes(lead, count)
     if count == 1:
         return [lead]
     # A cine loop: one place, or none; the frames are one after the other in time.
     return [
         replace(lead, number=n, values={tags.FRAME_NUMBER: (float(n + 1),)}) for n in range(count)
+    ]
+
+
+def _dose_planes(lead: Frame, count: int) -> list[Frame]:
+    """Return the planes of an RT dose. PS3.3 C.8.8.3.2.
+
+    Grid Frame Offset Vector (3004,000C) counts from the first plane, or is the z of each
+    plane; either way the differences are what the planes lie apart along the normal.
+    """
+    offsets = lead.numbers(tags.GRID_FRAME_OFFSET_VECTOR)
+    scaling = lead.number_of(tags.DOSE_GRID_SCALING)
+    own: dict[int, str | tuple[float, ...]] = {}
+    if scaling is not None:
+        own[tags.RESCALE_SLOPE] = (scaling,)
+    own[tags.RESCALE_TYPE] = {"GY": "Gy", "RELATIVE": "relative"}.get(
+        lead.text(tags.DOSE_UNITS).upper(), ""
+    )
+    lead = replace(lead, values=own)
+    if lead.position is None or lead.orientation is None or len(offsets) != count:
+        text = f"Grid Frame Offset Vector has {len(offsets)} values for {count} planes"
+        own_place = replace(
+            lead, position=None, findings=(*lead.findings, Finding(text, "warning", "position"))
+        )
+        return [replace(own_place, number=n) for n in range(count)]
+    normal = np.cross(lead.orientation[0], lead.orientation[1])
+    return [
+        replace(lead, number=n, position=lead.position + (offset - offsets[0]) * normal)
+        for n, offset in enumerate(offsets)
     ]
 
 
