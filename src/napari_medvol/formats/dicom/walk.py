@@ -588,10 +588,11 @@ def of_dataset(
     values: list[bytes] = []
     meta = getattr(dataset, "file_meta", None)
     for tag, kept in tags.VR_OF.items():
-        part = meta if tag >> 16 == 2 else dataset
-        if part is None or tag not in part:
+        element = dataset.get_item(tag, keep_deferred=True)
+        if element is None and meta is not None:
+            element = meta.get_item(tag, keep_deferred=True)
+        if element is None:
             continue
-        element = part.get_item(tag)
         vr = str(element.VR or "UN")
         raw = b"" if tag in tags.PRESENCE_ONLY else _raw_of(element.value)
         index[tag] = (len(values), kept if vr == "UN" else vr)
@@ -610,8 +611,8 @@ def _raw_of(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
-        return value.encode()
-    return "\\".join(map(str, value)).encode() if value else b""
+        return value.encode("latin-1", "replace")
+    return "\\".join(map(str, value)).encode("latin-1", "replace") if value else b""
 
 
 def _pixels_at(file: OpenFile, at: int, implicit: bool, order: str) -> PixelElement | None:
