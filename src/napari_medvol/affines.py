@@ -143,10 +143,11 @@ def obliquity(affine: Affine) -> NDArray[np.float64]:
     >>> obliquity(np.diag([1.0, 2, 3, 1])).tolist()
     [0.0, 0.0, 0.0]
     """
-    linear = affine[:3, :3] / zooms(affine)
-    along = np.abs(linear[orientation(affine)[:, 0], np.arange(3)])
-    across = np.sqrt(np.clip((linear**2).sum(axis=0) - along**2, 0, None))
-    return np.degrees(np.arctan2(across, along))
+    across = affine[:3, :3] / zooms(affine)
+    nearest = (orientation(affine)[:, 0], np.arange(3))
+    along = np.abs(across[nearest])
+    across[nearest] = 0
+    return np.degrees(np.arctan2(np.linalg.norm(across, axis=0), along))
 
 
 def swap_lps_ras(affine: Affine) -> Affine:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -18,6 +18,9 @@ from numpy.typing import DTypeLike, NDArray
 from napari_medvol.stores import PlaneSource, PlaneStore, RegionSource
 
 Array = NDArray[Any]
+
+#: As a Python float: comparing with numpy's own would cast the other side to float32.
+_FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
 
 
 class _Axis(NamedTuple):
@@ -107,9 +110,10 @@ class LazyArray:
     def transpose(self, *axes: int | Sequence[int]) -> LazyArray:
         """Return the view with permuted axes, by the rules of ``numpy.transpose``."""
         order = axes[0] if len(axes) == 1 and isinstance(axes[0], Sequence) else axes
-        chosen = [int(a) % self.ndim for a in order] if order else list(range(self.ndim))[::-1]  # type: ignore[arg-type]
+        asked = [int(a) for a in order] if order else list(range(self.ndim))[::-1]  # type: ignore[arg-type]
+        chosen = [a + self.ndim if a < 0 else a for a in asked]
         if sorted(chosen) != list(range(self.ndim)):
-            raise ValueError(f"axes {tuple(chosen)} do not permute {self.ndim} axes")
+            raise ValueError(f"axes {tuple(asked)} do not permute {self.ndim} axes")
         return self._with(tuple(self._axes[a] for a in chosen), self._fixed)
 
     def view(self, index: Any) -> LazyArray:
@@ -287,7 +291,7 @@ def real_dtype(
                 info = np.iinfo(f"{kind}{size}")
                 if size >= stored.itemsize and info.min <= min(ends) and max(ends) <= info.max:
                     return np.dtype(f"{kind}{size}")
-    fits = stored.itemsize <= 2 and max(abs(e) for e in ends) <= np.finfo(np.float32).max
+    fits = stored.itemsize <= 2 and max(abs(e) for e in ends) <= _FLOAT32_MAX
     return np.dtype(np.float32 if fits else np.float64)
 
 

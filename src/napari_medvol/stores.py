@@ -171,8 +171,11 @@ class PlaneStore:
         return self._read_and_keep(number)
 
     def load(self, numbers: Iterable[int]) -> None:
-        """Bring planes into the in-memory array; wait for those that another thread reads."""
-        if not self._missing:
+        """Bring planes into the in-memory array; wait for those that another thread reads.
+
+        Beyond the budget there is no such array, and nothing is done.
+        """
+        if not self._missing or not self.stays_in_memory:
             return
         wanted = [n for n in numbers if self._state[n] != _READY]
         if self._is_sequential:
