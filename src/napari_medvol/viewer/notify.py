@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from napari_medvol.arrays import LazyArray
 from napari_medvol.errors import MedVolError
 from napari_medvol.stores import PlaneStore
 from napari_medvol.volume import Volume
 
-_LISTED_AT_MOST = 6
+_LISTED_AT_MOST: Final = 6
 
-
-def warn(message: str) -> None:
-    """Show one warning: a bubble in a window, a line on the console without one."""
-    from napari.utils.notifications import show_warning
-
-    show_warning(message)
+#: Long enough for the command line, which opens its files before the window is there.
+_WINDOW_COMES_UP_MS: Final = 1500
 
 
 def tell(message: str) -> None:
     """Show one piece of information."""
     from napari.utils.notifications import show_info
 
-    show_info(message)
+    _show(show_info, message)
+
+
+def warn(message: str) -> None:
+    """Show one warning: a bubble in a window, a line on the console without one."""
+    from napari.utils.notifications import show_warning
+
+    _show(show_warning, message)
+
+
+def fail(message: str) -> None:
+    """Show one error, without a traceback."""
+    from napari.utils.notifications import show_error
+
+    _show(show_error, message)
+
+
+def _show(show: Callable[[str], None], message: str) -> None:
+    from napari_medvol.viewer.window import later, window_is_coming
+
+    if window_is_coming():
+        later(_WINDOW_COMES_UP_MS, lambda: show(message))
+    else:
+        show(message)
 
 
 def warn_of_findings(volumes: Iterable[Volume]) -> None:
@@ -64,3 +84,13 @@ def _which_plane(store: PlaneStore, number: int) -> str:
     n_slices = outer[-1]
     text = f"slice {number % n_slices + 1} of {n_slices}"
     return text if len(outer) == 1 else f"{text} (frame {number // n_slices + 1})"
+
+
+_told: set[Any] = set()
+
+
+def tell_once(topic: str, message: str) -> None:
+    """Tell something that is worth knowing the first time only."""
+    if topic not in _told:
+        _told.add(topic)
+        tell(message)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from napari_medvol.arrays import LazyArray
 from napari_medvol.formats import read
+from napari_medvol.stores import PlaneStore
 from napari_medvol.viewer import notify
 from napari_medvol.viewer.layers import LayerData, layer_data
 from napari_medvol.viewer.oblique import follow
 from napari_medvol.viewer.settings import oblique_setting
 from napari_medvol.viewer.shown import Oblique
+from napari_medvol.viewer.window import application, later
 from napari_medvol.volume import Volume
 
 if TYPE_CHECKING:
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 PathLike = str | os.PathLike[str]
+
+#: The first picture is drawn by then.
+_FIRST_PICTURE_MS: Final = 300
 
 
 def open(
@@ -43,6 +50,11 @@ def open(
     Returns
     -------
     list of Layer
+
+    Raises
+    ------
+    ReadError
+        As :func:`napari_medvol.read`.
     """
     return show(viewer, read(path, **choices), oblique=oblique)
 
@@ -54,18 +66,50 @@ def show(
     from napari.layers import Layer
 
     follow(viewer)
-    layers = [Layer.create(*one) for one in layers_of(volumes, oblique=oblique)]
-    for layer in layers:
-        viewer.add_layer(layer)
-    return layers
+    return [viewer.add_layer(Layer.create(*one)) for one in layers_of(volumes, oblique=oblique)]
 
 
 def layers_of(volumes: Sequence[Volume], *, oblique: Oblique | None = None) -> list[LayerData]:
-    """Return layer data of `volumes`, the first visible, and tell what was found odd."""
+    """Return layer data of `volumes`, the first visible, and tell what was found odd.
+
+    What is lazy is read in the background once the first picture is drawn, if there is a
+    window to draw it in.
+    """
     how = oblique or oblique_setting()
     made: list[LayerData] = []
     for number, volume in enumerate(volumes):
         notify.leave_bad_planes_blank(volume)
         made += layer_data(volume, oblique=how, visible=number == 0)
     notify.warn_of_findings(volumes)
+    _tell_of_oblique(made)
+    if application() is not None:
+        _fill(volumes)
     return made
+
+
+def _tell_of_oblique(made: Sequence[LayerData]) -> None:
+    records = [meta["metadata"]["medvol"] for _, meta, _ in made]
+    askew = [record for record in records if record.is_oblique]
+    if not askew:
+        return
+    first = askew[0].volume
+    notify.tell_once(
+        "oblique",
+        f"{first.name or 'The volume'} lies askew by up to {first.obliquity:.1f}°. 2-D views show"
+        " it interpolated at its true place, 3-D its own voxels. Layers > Visualize > Medical"
+        " Volumes > Oblique: own grid shows the voxels as they are, turned about their centre.",
+    )
+
+
+def _fill(volumes: Sequence[Volume]) -> None:
+    """Read the first volume into memory behind the first picture; the rest when looked at."""
+    if not volumes or not isinstance(volumes[0].data, LazyArray):
+        return
+    reference: weakref.ref[PlaneStore] = weakref.ref(volumes[0].data.store)
+
+    def start() -> None:
+        store = reference()
+        if store is not None:
+            store.fill_in_background()
+
+    later(_FIRST_PICTURE_MS, start)

@@ -1,16 +1,22 @@
-"""napari's way in: a path to layer data."""
+"""napari's way in: a path to layer data. Light until a scan is really read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from napari_medvol.errors import MedVolError
 from napari_medvol.formats import holds_a_scan
 
 if TYPE_CHECKING:
     from napari_medvol.viewer.layers import LayerData
+    from napari_medvol.volume import Volume
 
 Paths = str | list[str]
+
+#: What tells napari that all went well and there is nothing to add.
+_NOTHING_TO_ADD: list[Any] = [(None,)]
 
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
@@ -20,8 +26,50 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
 
 
 def read_layers(path: Paths) -> list[LayerData]:
-    """Return layer data of every volume at `path`, the first visible, the others hidden."""
+    """Return layer data of every volume at `path`, the first visible, the others hidden.
+
+    A person who opens a folder of several series in a window is asked which; an error is shown
+    as a notification there. A script is not asked, and gets the error itself.
+
+    Raises
+    ------
+    MedVolError
+        If a script opens what cannot be read.
+    """
     from napari_medvol.formats import read
+    from napari_medvol.viewer import notify
+    from napari_medvol.viewer.oblique import follow_open_windows
     from napari_medvol.viewer.opening import layers_of
 
-    return layers_of(read(path))
+    by_hand = opened_by_hand()
+    try:
+        volumes: Sequence[Volume] = read(path)
+        if by_hand and len(volumes) > 1:
+            from napari_medvol.viewer.chooser import choose
+
+            volumes = choose(volumes)
+        if not volumes:
+            return _NOTHING_TO_ADD
+        follow_open_windows()
+        return layers_of(volumes)
+    except MedVolError as error:
+        if not by_hand:
+            raise
+        notify.fail(str(error))
+        return _NOTHING_TO_ADD
+
+
+def opened_by_hand() -> bool:
+    """Return whether a person opens: dialog, drop, recent file or napari's command line.
+
+    All of these go through one method of napari's window, which scripts, tests and the console
+    never call; nothing else tells them apart, as the command line opens its files before the
+    event loop runs and the console while it does. Where napari renames the method, every
+    opening counts as a script's: no dialog comes up unasked.
+    """
+    frame = sys._getframe()  # noqa: SLF001 - the documented way to the callers
+    while frame is not None:
+        if frame.f_code.co_name == "_qt_open" and "napari._qt" in frame.f_globals["__name__"]:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False

@@ -1,0 +1,40 @@
+"""Qt's side of things: is there a window, and do something a little later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def application() -> Any:
+    """Return the running QApplication, or None; never makes one and never imports Qt for it."""
+    import sys
+
+    if "qtpy" not in sys.modules:
+        return None
+    from qtpy.QtWidgets import QApplication
+
+    return QApplication.instance()
+
+
+def window_is_coming() -> bool:
+    """Return whether napari has a window that is not on the screen yet."""
+    if application() is None:
+        return False
+    from napari import current_viewer
+
+    viewer = current_viewer()
+    if viewer is None:
+        return False
+    # The public `window` of a viewer has no word on visibility.
+    return not viewer.window._qt_window.isVisible()  # noqa: SLF001
+
+
+def later(milliseconds: int, do: Callable[[], None]) -> None:
+    """Call `do` from the event loop after a while; at once where there is no event loop."""
+    if application() is None:
+        do()
+        return
+    from qtpy.QtCore import QTimer
+
+    QTimer.singleShot(milliseconds, do)
