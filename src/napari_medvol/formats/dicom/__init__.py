@@ -68,6 +68,7 @@ def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
     from napari_medvol.formats.dicom.frames import frames_of
     from napari_medvol.formats.dicom.mosaic import is_mosaic, tiles_of
     from napari_medvol.formats.dicom.scan import scan
+    from napari_medvol.formats.dicom.segmentation import is_segmentation, read_segmentation
     from napari_medvol.formats.dicom.series import stacks_of
     from napari_medvol.formats.dicom.volumes import volume_of_stack, with_names_apart
 
@@ -76,14 +77,17 @@ def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
     if not any(not header.problem for header in usable):
         raise _nothing(paths, found)
     chosen = _chosen(usable, choices)
+    masks = [header for header in chosen if is_segmentation(header) and not header.problem]
     frames = [
         slice_
         for header in chosen
+        if not is_segmentation(header)
         for frame in frames_of(header)
         for slice_ in (tiles_of(frame, choices.mosaic) if is_mosaic(header) else [frame])
     ]
     stacks = [s for s in stacks_of(frames, choices.gaps) if _has_pixels(s.repeats.table)]
     volumes = [volume_of_stack(stack, choices) for stack in stacks]
+    volumes += [volume for header in masks for volume in read_segmentation(header)]
     findings = _about_the_rest(found)
     if findings:
         report = replace(volumes[0].report, findings=(*volumes[0].report.findings, *findings))

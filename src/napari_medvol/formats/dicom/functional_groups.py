@@ -33,6 +33,11 @@ _MEANING: Final[tuple[tuple[str, str, int], ...]] = (
     ("MRTimingAndRelatedParametersSequence", "FlipAngle", tags.FLIP_ANGLE),
     ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime", tags.TRIGGER_TIME),
     ("CTReconstructionSequence", "ConvolutionKernel", tags.CONVOLUTION_KERNEL),
+    (
+        "SegmentIdentificationSequence",
+        "ReferencedSegmentNumber",
+        tags.REFERENCED_SEGMENT_NUMBER,
+    ),
 )
 #: Dimensions that only say where a frame lies in its stack.
 _PLACES: Final = frozenset({"StackID", "InStackPositionNumber", "ImagePositionPatient"})

@@ -6,7 +6,7 @@ Formulae: PS3.3 C.7.6.2.1.1, Equation C.7.6.2.1-1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -110,7 +110,11 @@ def affine_of(grid: Grid, orientation: Points, spacing: tuple[float, float]) -> 
 
 
 def grids_of(
-    positions: Points, normal: Points, gaps: Gaps | None, single: tuple[float, str]
+    positions: Points,
+    normal: Points,
+    gaps: Gaps | None,
+    single: tuple[float, str],
+    usual: float | None = None,
 ) -> list[Grid]:
     """Return the even grid through sorted slice positions, or several.
 
@@ -124,17 +128,30 @@ def grids_of(
         left blank, uneven spacing is interpolated).
     single : (float, str)
         Extent of a slice that stands alone, mm, and where that number is from.
+    usual : float, optional
+        Slice spacing in mm where it is known and slices may be left out on purpose.
     """
     if len(positions) == 1:
         return [_single(positions, normal, 0, single)]
+    if usual:
+        sparse = _with_lost_slices(positions, normal, (usual,))
+        if sparse is not None:
+            return [replace(sparse, findings=())]
     even = _even(positions, np.arange(len(positions)), len(positions))
     if max(even.residuals.values()) <= _tolerance(even.spacing):
         return [_with_jitter(even)]
     if gaps == "stack":
         return [_stacked(even)]
-    lost = _with_lost_slices(positions, normal)
+    return _uneven(positions, normal, gaps, single)
+
+
+def _uneven(
+    positions: Points, normal: Points, gaps: Gaps | None, single: tuple[float, str]
+) -> list[Grid]:
     if not _on_a_line(positions, normal):
         return _runs(positions, normal, single, "the slices do not lie on one line")
+    widths = np.diff(positions @ normal)
+    lost = _with_lost_slices(positions, normal, (float(np.median(widths)), float(widths.min())))
     if lost is not None and gaps in (None, "blank"):
         n_lost = len(lost.slots) - len(positions)
         if gaps == "blank" or n_lost <= len(positions):
@@ -169,14 +186,7 @@ def _with_jitter(grid: Grid) -> Grid:
 
 
 def _found(grid: Grid, *findings: Finding) -> Grid:
-    return Grid(
-        grid.slots,
-        grid.first,
-        grid.step,
-        grid.residuals,
-        grid.spacing_from,
-        (*grid.findings, *findings),
-    )
+    return replace(grid, findings=(*grid.findings, *findings))
 
 
 def _stacked(grid: Grid) -> Grid:
@@ -195,10 +205,12 @@ def _on_a_line(positions: Points, normal: Points) -> bool:
     return bool(off.max() <= _tolerance(float(np.median(np.diff(along)))))
 
 
-def _with_lost_slices(positions: Points, normal: Points) -> Grid | None:
-    """Return the grid with empty slots, if every gap is a whole multiple of the usual one."""
+def _with_lost_slices(
+    positions: Points, normal: Points, candidates: tuple[float, ...]
+) -> Grid | None:
+    """Return the grid with empty slots, if every gap is a whole multiple of a usual one."""
     widths = np.diff(positions @ normal)
-    for usual in (float(np.median(widths)), float(widths.min())):
+    for usual in candidates:
         multiples = np.rint(widths / usual)
         if (multiples < 1).any() or (
             np.abs(widths - multiples * usual) > _GAP_SHARE * usual
