@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -12,30 +11,33 @@ import numpy as np
 from napari_medvol.arrays import LazyArray
 from napari_medvol.errors import MedVolError, ReadError
 from napari_medvol.formats.choices import Choices
+from napari_medvol.formats.naming import (
+    missing_partner,
+    names_labels,
+    partner,
+    stem_of,
+    with_compression,
+)
 from napari_medvol.formats.nifti_axes import axes_of, vector_axis
 from napari_medvol.formats.nifti_geometry import FORM_NAMES, Grid, grid_of
 from napari_medvol.formats.nifti_header import HEAD_SIZE, NiftiHeader, is_nifti, read_header
 from napari_medvol.formats.nifti_rows import header_rows
 from napari_medvol.formats.nifti_voxels import (
-    Rescale,
     VoxelType,
+    Widened,
     memory_dtype,
     scale_of,
     voxel_type,
 )
-from napari_medvol.formats.planes import Layout, lazy_block
+from napari_medvol.formats.planes import Decode, Layout, Scale, lazy_block
 from napari_medvol.formats.row import Format, has_suffix
 from napari_medvol.formats.streams import COMPRESSED_SUFFIXES, head_of
 from napari_medvol.report import Finding, GeometryReport
 from napari_medvol.volume import Display, Kind, Volume
 
-_SINGLE: Final = tuple(f".nii{c}" for c in (*COMPRESSED_SUFFIXES, ""))
-_PAIR: Final = tuple(f".{part}{c}" for c in (*COMPRESSED_SUFFIXES, "") for part in ("hdr", "img"))
-
-_LABEL_WORDS: Final = re.compile(
-    r"(?<![a-z])(seg|segmentation|aseg|dseg|aparc|label|labels|labelmap|mask|parc|parcellation|"
-    r"atlas)(?![a-z])"
-)
+_PARTS: Final = ("hdr", "img")
+_SINGLE: Final = with_compression(["nii"], COMPRESSED_SUFFIXES)
+_PAIR: Final = with_compression(_PARTS, COMPRESSED_SUFFIXES)
 
 
 class _Scan(NamedTuple):
@@ -55,7 +57,7 @@ def matches(path: Path) -> bool:
         return True
     if not has_suffix(path, _PAIR):
         return False
-    header = _partner(path, "hdr") or path
+    header = partner(path, "hdr", _PARTS, COMPRESSED_SUFFIXES) or path
     try:
         return is_nifti(head_of(header, HEAD_SIZE))
     except MedVolError:
@@ -80,41 +82,18 @@ FORMAT = Format("NIfTI", (*_SINGLE, *_PAIR), matches, read, together=True)
 def _scan_of(path: Path) -> _Scan:
     if has_suffix(path, _SINGLE):
         return _Scan(path, path)
-    header, image = _partner(path, "hdr"), _partner(path, "img")
-    if header is None and image is not None and is_nifti(head_of(image, HEAD_SIZE)):
-        return _Scan(image, image)
-    if header is None or image is None:
-        there, missing = (path, "header (.hdr)" if header is None else "image (.img)")
-        raise ReadError(
-            str(there),
-            f"the {missing} that belongs to it is not beside it",
-            "A pair needs both its .hdr and its .img file, of the same name",
-        )
+    header, image = (partner(path, part, _PARTS, COMPRESSED_SUFFIXES) for part in _PARTS)
+    if header is None:
+        # Some writers name a single file .img.
+        return _Scan(path, path)
+    if image is None:
+        raise missing_partner(path, "img", _PARTS)
     return _Scan(header, image)
-
-
-def _partner(path: Path, part: str) -> Path | None:
-    """Return the file of a pair whose suffix is `part`, in any case, compressed or not."""
-    stem = stem_of(path)
-    own = path.name[len(stem) :].lower().removeprefix(".hdr").removeprefix(".img")
-    endings = dict.fromkeys([own, "", *COMPRESSED_SUFFIXES])
-    if path.name[len(stem) :].lower() == f".{part}{own}":
-        return path
-    names = [f"{stem}{s}{e}" for e in endings for s in (f".{part}", f".{part.upper()}")]
-    names += [name.upper() for name in names]
-    return next((p for p in map(path.with_name, names) if p.is_file()), None)
-
-
-def stem_of(path: Path) -> str:
-    """Return the file's name without the suffixes of this format."""
-    name = path.name
-    suffix = next((s for s in FORMAT.suffixes if name.lower().endswith(s)), path.suffix)
-    return name[: len(name) - len(suffix)]
 
 
 def _volume(scan: _Scan, choices: Choices) -> Volume:
     header, findings = read_header(scan.header, scan.is_pair)
-    name = str(scan.header)
+    name, stem = str(scan.header), stem_of(scan.header, FORMAT.suffixes)
     _refuse_cifti(header, name)
     shape = _shape(header, name, findings)
     kind = voxel_type(header, name)
@@ -132,11 +111,11 @@ def _volume(scan: _Scan, choices: Choices) -> Volume:
         data=data,
         affine=grid.affine,
         axes=axes,
-        kind=_kind(header, stem_of(scan.header), data.dtype, kind, scale),
+        kind=_kind(header, stem, data.dtype, kind, scale),
         display=_display(header),
         header=header_rows(header, grid, scan.header, kind, shape, axes, scale),
         native=header,
-        name=stem_of(scan.header),
+        name=stem,
         report=_report(scan, header, grid, findings),
     )
 
@@ -181,13 +160,15 @@ def _data(
 ) -> LazyArray:
     stored = np.dtype(kind.stored).newbyteorder(header.byte_order)
     dtype = memory_dtype(kind, scale)
-    plain = scale == (1.0, 0.0) and not kind.memory
+    decode: Decode | None = None if scale == (1.0, 0.0) else Scale(*scale)
+    if kind.memory:
+        decode = Widened(str(scan.image), Scale(*scale), header.byte_order)
     layout = Layout(
         shape=(kind.colours, *shape) if kind.colours else shape,
         stored=stored,
         dtype=dtype,
         offset=_offset(scan, header, findings),
-        decode=None if plain else Rescale(str(scan.image), *scale, header.byte_order),
+        decode=decode,
         n_inner=3 if kind.colours else 2,
     )
     block = lazy_block(scan.image, layout)
@@ -218,8 +199,7 @@ def _kind(
     # 1002 label, 1003 name of a brain structure (nifti1.h, intent codes).
     is_said = header["intent_code"] in (1002, 1003)
     is_plain = header["intent_code"] == 0 and scale == (1.0, 0.0)
-    is_named = _LABEL_WORDS.search(stem.lower()) is not None
-    return "labels" if is_said or (is_plain and is_named) else "image"
+    return "labels" if is_said or (is_plain and names_labels(stem)) else "image"
 
 
 def _display(header: NiftiHeader) -> Display:

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvol.arrays import real_dtype, rescale_into
 from napari_medvol.errors import DecodeError, ReadError
 from napari_medvol.formats.nifti_header import NiftiHeader
+from napari_medvol.formats.planes import Scale, scaled_dtype
 from napari_medvol.report import Finding
 
 Array = NDArray[Any]
@@ -96,42 +96,24 @@ def scale_of(header: NiftiHeader, findings: list[Finding]) -> tuple[float, float
 
 def memory_dtype(kind: VoxelType, scale: tuple[float, float]) -> np.dtype[Any]:
     """Return the type of the real values."""
-    stored = np.dtype(kind.memory or kind.stored)
-    if stored.kind == "c" or scale == (1.0, 0.0):
-        return stored
-    if stored.kind in "iu":
-        info = np.iinfo(stored)
-        return real_dtype(stored, int(info.min), int(info.max), [scale])
-    return real_dtype(stored, -1.0, 1.0, [scale])
+    return scaled_dtype(np.dtype(kind.memory or kind.stored), [scale])
 
 
 @dataclass(frozen=True, slots=True)
-class Rescale:
-    """Stored values times slope plus intercept, after widening what numpy cannot hold."""
+class Widened:
+    """Real values of numbers that numpy has no portable type for: 16 bytes a float."""
 
     name: str
-    slope: float
-    intercept: float
+    scale: Scale
     byte_order: str
 
     def __call__(self, raw: Array, number: int, out: Array) -> None:
-        """Write the real values of `raw` into `out`. `number` does not matter."""
-        if raw.dtype.kind == "V":
-            raw = self._widened(raw, out.dtype)
-        if (self.slope, self.intercept) == (1.0, 0.0):
-            out[...] = raw
-        elif out.dtype.kind == "c":
-            np.multiply(raw, self.slope, out=out, casting="unsafe")
-            np.add(out, self.intercept, out=out, casting="unsafe")
-        else:
-            rescale_into(raw, self.slope, self.intercept, out)
-
-    def _widened(self, raw: Array, dtype: np.dtype[Any]) -> Array:
+        """Write the real values of `raw` into `out`."""
         samples = np.ascontiguousarray(raw).view(np.uint8).reshape(-1, 16)
         if self.byte_order == ">":
             samples = samples[:, ::-1]
-        values = from_extended(samples, self.name)
-        return values.view(dtype).reshape(raw.shape)
+        values = from_extended(samples, self.name).view(out.dtype).reshape(raw.shape)
+        self.scale(values, number, out)
 
 
 def from_extended(samples: NDArray[np.uint8], name: str) -> NDArray[np.float64]:

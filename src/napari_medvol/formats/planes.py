@@ -6,7 +6,7 @@ a :class:`Layout`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvol.arrays import LazyArray
+from napari_medvol.arrays import LazyArray, real_dtype, rescale_into
 from napari_medvol.errors import MedVolError
 from napari_medvol.formats import streams
 
@@ -46,6 +46,8 @@ class Layout:
         Makes real values of stored ones; None where they are the same numbers.
     n_inner : int
         How many of the fastest axes are read as one plane, at least.
+    together : bool
+        Whether more axes may be read with them where planes are small.
     """
 
     shape: tuple[int, ...]
@@ -54,6 +56,7 @@ class Layout:
     offset: int = 0
     decode: Decode | None = None
     n_inner: int = 2
+    together: bool = True
 
     @property
     def nbytes(self) -> int:
@@ -65,10 +68,45 @@ class Layout:
         """How many of the fastest axes make one plane."""
         count = min(self.n_inner, len(self.shape))
         nbytes = prod(self.shape[:count]) * self.stored.itemsize
-        while count < len(self.shape) and nbytes * self.shape[count] <= _PLANE_NBYTES:
+        most = len(self.shape) if self.together else count
+        while count < most and nbytes * self.shape[count] <= _PLANE_NBYTES:
             nbytes *= self.shape[count]
             count += 1
         return count
+
+
+def scaled_dtype(stored: np.dtype[Any], scales: Sequence[tuple[float, float]]) -> np.dtype[Any]:
+    """Return the type of the real values of stored numbers of any value.
+
+    Parameters
+    ----------
+    stored : dtype
+    scales : sequence of (slope, intercept)
+    """
+    if stored.kind in "iu":
+        info = np.iinfo(stored)
+        return real_dtype(stored, int(info.min), int(info.max), scales)
+    if stored.kind == "c":
+        return stored.newbyteorder("=")
+    return real_dtype(stored, -1.0, 1.0, scales)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Real values are stored ones times `slope` plus `intercept`, in every plane."""
+
+    slope: float
+    intercept: float
+
+    def __call__(self, raw: Array, number: int, out: Array) -> None:
+        """Write the real values of `raw` into `out`. `number` does not matter."""
+        if (self.slope, self.intercept) == (1.0, 0.0):
+            out[...] = raw
+        elif out.dtype.kind == "c":
+            np.multiply(raw, self.slope, out=out, casting="unsafe")
+            np.add(out, self.intercept, out=out, casting="unsafe")
+        else:
+            rescale_into(raw, self.slope, self.intercept, out)
 
 
 class _Planes:
@@ -117,9 +155,31 @@ class FilePlanes(_Planes):
     def read_plane(self, number: int, out: Array) -> None:
         """Write plane `number` into `out`."""
         raw = self._target(out)
-        offset = self.layout.offset + number * self._nbytes
-        streams.read_exactly(self.path, offset, _bytes_of(raw))
+        streams.read_exactly(self.path, self._offset(number), _bytes_of(raw))
         self._finish(raw, number, out)
+
+    def _offset(self, number: int) -> int:
+        return self.layout.offset + number * self._nbytes
+
+
+class ScatteredPlanes(FilePlanes):
+    """Planes of an uncompressed file that lie in another order than their numbers.
+
+    Parameters
+    ----------
+    path : Path
+    layout : Layout
+        With ``together`` off: each plane is looked up for itself.
+    places : sequence of int
+        Where in the file each plane is, counted in planes.
+    """
+
+    def __init__(self, path: Path, layout: Layout, places: Sequence[int]) -> None:
+        super().__init__(path, layout)
+        self._places = [int(place) for place in places]
+
+    def _offset(self, number: int) -> int:
+        return super()._offset(self._places[number])
 
 
 class FileRegions(FilePlanes):
