@@ -14,7 +14,6 @@ import numpy as np
 from napari_medvol.arrays import LazyArray, real_dtype
 from napari_medvol.errors import MedVolError, ReadError
 from napari_medvol.formats.nibabel_opened import Array, Opened, as_text, rows_of
-from napari_medvol.formats.planes import scaled_dtype
 from napari_medvol.formats.streams import compression_of, head_of, reading
 from napari_medvol.report import Finding
 from napari_medvol.volume import Axis, Field
@@ -278,14 +277,20 @@ def open_ecat(header_path: Path, image_path: Path, value: str) -> Opened:
         stored = subheaders._get_data_dtype(frames[0])  # noqa: SLF001
         affine = subheaders.get_frame_affine(frames[0])
         header = image.header
-    scales = [(calibration * float(s["scale_factor"]), 0.0) for s in scans]
-    dtype = stored.newbyteorder("=") if value == "stored" else scaled_dtype(stored, scales)
+    factors = [calibration * float(s["scale_factor"]) for s in scans]
+    dtype = stored.newbyteorder("=")
+    if value != "stored" and set(factors) != {1.0}:
+        dtype = np.dtype(
+            np.float32
+            if stored.itemsize <= 2 or (stored.kind == "f" and stored.itemsize == 4)
+            else np.float64
+        )
 
     def read_part(index: tuple[int, ...]) -> Array:
         frame = frames[index[0]]
         with _ecat(image_path) as again:
             values = np.array(again.get_subheaders().raw_data_from_fileobj(frame)).T
-        factor = 1.0 if value == "stored" else scales[index[0]][0]
+        factor = 1.0 if value == "stored" else factors[index[0]]
         return values if factor == 1.0 else values * factor
 
     inner = shape[2::-1]
