@@ -70,7 +70,7 @@ def _series_order(stack: Stack) -> tuple[str, float, str, tuple[float, str, int,
     number = first.number_of(tags.SERIES_NUMBER)
     lead = min((f for row in stack.repeats.table for f in row), key=lambda f: f.order)
     return (
-        first.text(tags.STUDY_INSTANCE_UID),
+        f"{first.text(tags.STUDY_DATE)} {first.text(tags.STUDY_INSTANCE_UID)}",
         np.inf if number is None else number,
         first.text(tags.SERIES_INSTANCE_UID),
         lead.order,
