@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,53 +12,7 @@ from napari_medvol.viewer.shown import Oblique, Shown, metadata, record_of
 from napari_medvol.viewer.volumes import movement
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
     from napari.layers import Layer
-
-_followed: WeakSet[Any] = WeakSet()
-
-
-def follow(viewer: ViewerModel) -> None:
-    """Keep every oblique volume of `viewer` on the face that its dimensions need.
-
-    Connected once, however often it is called.
-    """
-    if viewer in _followed:
-        return
-    _followed.add(viewer)
-
-    def on_ndisplay() -> None:
-        for layer in viewer.layers:
-            show_face(layer, viewer.dims.ndisplay)
-
-    def on_inserted(event: Any) -> None:
-        show_face(event.value, viewer.dims.ndisplay)
-
-    _before_napari(viewer.dims.events.ndisplay, on_ndisplay)
-    _before_napari(viewer.layers.events.inserted, on_inserted)
-
-
-def follow_open_windows() -> None:
-    """Follow every napari window: a reader is not told which one its layers go to."""
-    from napari import Viewer, current_viewer
-
-    # A set of all viewers, which napari keeps private; the current one is the public half.
-    for viewer in {*getattr(Viewer, "_instances", ()), current_viewer()} - {None}:
-        follow(viewer)
-
-
-def _before_napari(event: Any, callback: Callable[..., None]) -> None:
-    """Connect `callback` so that it runs before napari slices the layers.
-
-    Afterwards is too late: interpolating a whole volume takes half a minute, and napari draws
-    a rotated layer centimetres off in 2-D. napari runs its own callbacks first, and counts an
-    emitter that is chained to another as its own.
-    """
-    from napari.utils.events import EventEmitter
-
-    chained = EventEmitter(type_name="medvol")
-    chained.connect(callback)
-    event.connect(chained, position="first")
 
 
 def show_face(layer: Layer, ndisplay: int) -> None:

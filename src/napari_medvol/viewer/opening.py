@@ -11,8 +11,8 @@ from napari_medvol.arrays import LazyArray
 from napari_medvol.formats import read
 from napari_medvol.stores import PlaneStore
 from napari_medvol.viewer import notify
+from napari_medvol.viewer.following import follow
 from napari_medvol.viewer.layers import LayerData, layer_data
-from napari_medvol.viewer.oblique import follow
 from napari_medvol.viewer.settings import oblique_setting
 from napari_medvol.viewer.shown import Oblique
 from napari_medvol.viewer.window import application, later

@@ -46,7 +46,7 @@ CHEST: Final = (
     Organ("liver", (66, 8, -100), (82, 76, 52), 62, 2.3, label=4),
     Organ("stomach", (-66, 26, -104), (52, 46, 36), 20, 1.0),
     Organ("air in the stomach", (-66, 44, -98), (24, 18, 16), -980, 0.2),
-    Organ("spleen", (-112, -44, -104), (24, 34, 40), 52, 1.7, label=5),
+    Organ("spleen", (-106, -30, -104), (22, 32, 38), 52, 1.7, label=5),
     Organ("aorta", (-16, -48, 0), (13, 13, _LONG), 180, 1.7),
     Organ("vertebrae", (0, -70, 0), (20, 18, _LONG), 260, 1.2, label=6),
     Organ("spinous processes", (0, -100, 0), (5, 14, _LONG), 400, 0.9, label=6),
@@ -192,13 +192,13 @@ def chest_pet() -> Volume:
 
 def head_mr() -> Volume:
     """Return an MR of a head, scanned sagittally and askew: int16, 1.3×1.3×1.4 mm."""
-    shape = (160, 176, 128)
+    shape = (168, 184, 128)
     # (i, j, k) run to A, I and L, tilted by 16° about the ear-to-ear axis and turned by 9°.
     columns = np.array([[0.0, 0, -1.4], [1.3, 0, 0], [0, -1.3, 0]])
     linear = _turned(16, 0) @ _turned(9, 2) @ columns
     affine = np.eye(4)
     affine[:3, :3] = linear
-    affine[:3, 3] = np.array([0.0, 4.0, -18.0]) - linear @ ((np.array(shape) - 1) / 2)
+    affine[:3, 3] = np.array([0.0, 4.0, -6.0]) - linear @ ((np.array(shape) - 1) / 2)
     mr = drawn(HEAD, [organ.mr for organ in HEAD], affine, shape, 0.0)
     magnitude = np.hypot(mr + _noise(shape, 16.0), 16.0)
     return Volume(magnitude.astype(np.int16), affine, name="MR head, oblique")

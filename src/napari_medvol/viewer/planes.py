@@ -1,19 +1,31 @@
-"""Commands: the anatomical planes, oblique volumes, and which formats are ours."""
+"""The anatomical planes of a viewer."""
 
-from typing import Final
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
 
 from napari_medvol.errors import LayerError
-from napari_medvol.viewer import notify
-from napari_medvol.viewer.oblique import follow, toggle
-from napari_medvol.viewer.settings import ask_for_medical_formats, use_for_medical_formats
+from napari_medvol.viewer.coordinates import Face
 
-# No postponed annotations: napari looks at them to hand over its viewer.
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+Plane = Literal["axial", "coronal", "sagittal"]
 
 #: Order of the last three axes (z, y, x): the first is the slider's.
-_ORDERS: Final = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
+_ORDERS: Final[dict[Plane, tuple[int, int, int]]] = {
+    "axial": (0, 1, 2),
+    "coronal": (1, 0, 2),
+    "sagittal": (2, 0, 1),
+}
+
+#: A scan this much thinner than it is wide shows little across.
+_SLAB: Final = 1 / 4
 
 
-def show_plane(viewer: "napari.viewer.Viewer", plane: str) -> None:  # type: ignore[name-defined]  # noqa: F821
+def show_plane(viewer: ViewerModel, plane: Plane) -> None:
     """Show one anatomical plane in 2-D, head up, the patient's left on the right.
 
     Parameters
@@ -34,38 +46,12 @@ def show_plane(viewer: "napari.viewer.Viewer", plane: str) -> None:  # type: ign
     viewer.fit_to_view()
 
 
-def show_axial(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
-    """Show the axial plane."""
-    show_plane(viewer, "axial")
-
-
-def show_coronal(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
-    """Show the coronal plane."""
-    show_plane(viewer, "coronal")
-
-
-def show_sagittal(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
-    """Show the sagittal plane."""
-    show_plane(viewer, "sagittal")
-
-
-def toggle_oblique(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
-    """Change the selected oblique layers between their true place and their own grid."""
-    follow(viewer)
-    turned = [
-        layer.name for layer in viewer.layers.selection if toggle(layer, viewer.dims.ndisplay)
-    ]
-    if not turned:
-        notify.tell("None of the selected layers is oblique.")
-
-
-def use_plugin_for_medical_formats() -> None:
-    """Open every medical format and every folder with this plugin, without napari asking."""
-    count = use_for_medical_formats()
-    notify.tell(f"napari now opens {count} kinds of path with Medical Volumes without asking.")
-
-
-def ask_which_plugin_opens() -> None:
-    """Take back :func:`use_plugin_for_medical_formats`."""
-    count = ask_for_medical_formats()
-    notify.tell(f"napari asks again which plugin opens {count} kinds of path.")
+def plane_of_slab(face: Face) -> Plane | None:
+    """Return the plane in which a thin slab was acquired, if that is not the axial one."""
+    n = len(face.leading)
+    extent = np.abs(face.affine[:3, :3]) @ np.array(face.data.shape[n : n + 3])
+    thin = int(np.argmin(extent))
+    others = [extent[axis] for axis in range(3) if axis != thin]
+    if thin == 0 or extent[thin] > _SLAB * min(others):
+        return None
+    return "coronal" if thin == 1 else "sagittal"

@@ -38,7 +38,7 @@ def read_layers(path: Paths) -> list[LayerData]:
     """
     from napari_medvol.formats import read
     from napari_medvol.viewer import notify
-    from napari_medvol.viewer.oblique import follow_open_windows
+    from napari_medvol.viewer.following import follow_open_windows
     from napari_medvol.viewer.opening import layers_of
 
     by_hand = opened_by_hand()

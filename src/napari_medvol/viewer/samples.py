@@ -7,8 +7,8 @@ from pathlib import Path
 from napari_medvol.errors import ReadError
 from napari_medvol.formats import read
 from napari_medvol.viewer import phantoms
+from napari_medvol.viewer.following import follow_open_windows
 from napari_medvol.viewer.layers import LayerData
-from napari_medvol.viewer.oblique import follow_open_windows
 from napari_medvol.viewer.opening import layers_of
 from napari_medvol.volume import Volume
 

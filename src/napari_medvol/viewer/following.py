@@ -1,0 +1,68 @@
+"""What this plugin does to a viewer that it put a scan into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from napari_medvol.viewer.oblique import show_face
+from napari_medvol.viewer.planes import plane_of_slab, show_plane
+from napari_medvol.viewer.shown import record_of
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+_followed: WeakSet[Any] = WeakSet()
+
+
+def follow(viewer: ViewerModel) -> None:
+    """Keep every oblique volume of `viewer` on the face that its dimensions need.
+
+    A scan of a few slices that opens in an empty viewer is shown as it was acquired: across,
+    it would be a line. Connected once, however often it is called.
+    """
+    if viewer in _followed:
+        return
+    _followed.add(viewer)
+
+    def on_ndisplay() -> None:
+        for layer in viewer.layers:
+            show_face(layer, viewer.dims.ndisplay)
+
+    def on_inserted(event: Any) -> None:
+        show_face(event.value, viewer.dims.ndisplay)
+
+    def after_inserted(event: Any) -> None:
+        record = record_of(event.value)
+        if record is not None and len(viewer.layers) == 1 and viewer.dims.ndisplay == 2:
+            plane = plane_of_slab(record.face(2))
+            if plane:
+                show_plane(viewer, plane)
+
+    _before_napari(viewer.dims.events.ndisplay, on_ndisplay)
+    _before_napari(viewer.layers.events.inserted, on_inserted)
+    viewer.layers.events.inserted.connect(after_inserted)
+
+
+def follow_open_windows() -> None:
+    """Follow every napari window: a reader is not told which one its layers go to."""
+    from napari import Viewer, current_viewer
+
+    # A set of all viewers, which napari keeps private; the current one is the public half.
+    for viewer in {*getattr(Viewer, "_instances", ()), current_viewer()} - {None}:
+        follow(viewer)
+
+
+def _before_napari(event: Any, callback: Callable[..., None]) -> None:
+    """Connect `callback` so that it runs before napari slices the layers.
+
+    Afterwards is too late: interpolating a whole volume takes half a minute, and napari draws
+    a rotated layer centimetres off in 2-D. napari runs its own callbacks first, and counts an
+    emitter that is chained to another as its own.
+    """
+    from napari.utils.events import EventEmitter
+
+    chained = EventEmitter(type_name="medvol")
+    chained.connect(callback)
+    event.connect(chained, position="first")
