@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import random
 import shutil
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -387,15 +385,11 @@ def test_a_dicomdir_stands_for_its_folder(tmp_path: Path) -> None:
     from pydicom.fileset import FileSet
 
     files = FileSet()
-    write(tmp_path / "in", along_z(0, 2, 4))
+    write(tmp_path / "in", along_z(0, 2, 4), elements={"StudyID": "1"})
     for path in (tmp_path / "in").iterdir():
         files.add(path)
     files.write(tmp_path / "out")
-    with warnings.catch_warnings():
-        # pydicom leaves its temporary folder to the garbage collector, which says so.
-        warnings.simplefilter("ignore", ResourceWarning)
-        del files
-        gc.collect()
+    files._tmpdir.cleanup()  # or pydicom leaves it to the garbage collector, with a warning
 
     volume = only(tmp_path / "out" / "DICOMDIR")
 
