@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QDialogButtonBox,
-    QHeaderView,
     QLabel,
     QTableWidget,
     QTableWidgetItem,
@@ -21,7 +20,6 @@ from qtpy.QtWidgets import (
 from napari_medvol.views.series import TITLES, series_rows
 from napari_medvol.volume import Volume
 
-_STRETCHED: Final = TITLES.index("Description")
 _NUMBERS: Final = (TITLES.index("No."), TITLES.index("Files"))
 
 
@@ -97,9 +95,10 @@ def _table(volumes: Sequence[Volume]) -> QTableWidget:
     table.setTabKeyNavigation(False)
     table.verticalHeader().setVisible(False)
     table.resizeColumnsToContents()
-    table.horizontalHeader().setSectionResizeMode(_STRETCHED, QHeaderView.ResizeMode.Stretch)
+    table.horizontalHeader().setStretchLastSection(True)
+    # No column at first: the order of the volumes stays until a title is clicked.
+    table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
     table.setSortingEnabled(True)
-    table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
     return table
 
 
@@ -119,10 +118,12 @@ def _item(column: int, value: str | int, number: int) -> QTableWidgetItem:
 def choose(volumes: Sequence[Volume]) -> list[Volume]:
     """Ask which of `volumes` to open; an empty list means none."""
     from napari import current_viewer
+    from napari.qt import get_current_stylesheet
 
     viewer = current_viewer()
     parent = viewer.window._qt_window if viewer is not None else None  # noqa: SLF001
     dialog = SeriesChooser(volumes, parent if parent is not None and parent.isVisible() else None)
+    dialog.setStyleSheet(get_current_stylesheet())
     try:
         accepted = dialog.exec() == QDialog.DialogCode.Accepted
         return dialog.chosen() if accepted else []

@@ -13,7 +13,7 @@ def _show(viewer: "napari.viewer.Viewer", plane: Plane) -> None:  # type: ignore
     try:
         show_plane(viewer, plane)
     except MedVolError as error:
-        notify.fail(str(error))
+        notify.fail(error)
 
 
 def show_axial(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821

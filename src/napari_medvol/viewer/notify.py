@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from napari_medvol.arrays import LazyArray
@@ -31,11 +32,12 @@ def warn(message: str) -> None:
     _show(show_warning, message)
 
 
-def fail(message: str) -> None:
-    """Show one error, without a traceback."""
+def fail(error: MedVolError) -> None:
+    """Show one error, without a traceback; a path is cut to the name, as bubbles are short."""
     from napari.utils.notifications import show_error
 
-    _show(show_error, message)
+    name = Path(error.what).name or error.what
+    _show(show_error, str(MedVolError(name, error.why, error.fix)))
 
 
 def _show(show: Callable[[str], None], message: str) -> None:

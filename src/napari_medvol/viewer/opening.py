@@ -92,12 +92,16 @@ def _tell_of_oblique(made: Sequence[LayerData]) -> None:
     askew = [record for record in records if record.is_oblique]
     if not askew:
         return
-    first = askew[0].volume
+    first = askew[0]
+    how = (
+        "its voxels are shown on their own grid, turned about the centre"
+        if first.is_straightened
+        else "2-D views show it interpolated at its true place, 3-D its own voxels"
+    )
     notify.tell_once(
-        "oblique",
-        f"{first.name or 'The volume'} lies askew by up to {first.obliquity:.1f}°. 2-D views show"
-        " it interpolated at its true place, 3-D its own voxels. Layers > Visualize > Medical"
-        " Volumes > Oblique: own grid shows the voxels as they are, turned about their centre.",
+        first.oblique,
+        f"{first.volume.name or 'The volume'} lies askew by up to {first.volume.obliquity:.1f}°:"
+        f" {how}. Change it with Layers > Visualize > Medical Volumes > Oblique layers.",
     )
 
 

@@ -55,7 +55,7 @@ def read_layers(path: Paths) -> list[LayerData]:
     except MedVolError as error:
         if not by_hand:
             raise
-        notify.fail(str(error))
+        notify.fail(error)
         return _NOTHING_TO_ADD
 
 
