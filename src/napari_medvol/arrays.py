@@ -302,6 +302,9 @@ def rescale_into(stored: Array, slope: float, intercept: float, out: Array) -> N
     chose.
     """
     if out.dtype.kind in "iu":
+        if stored.dtype.kind in "iu" and stored.dtype.itemsize == out.dtype.itemsize:
+            # The sum wraps to the same bits, and numpy casts nothing on the way.
+            stored = stored.view(out.dtype)
         if slope == 1:
             np.add(stored, np.asarray(int(intercept)).astype(out.dtype), out=out, casting="unsafe")
         else:
@@ -341,11 +344,13 @@ class Rescaled:
 
     def read_plane(self, number: int, out: Array) -> None:
         """Write the real values of plane `number` into `out`."""
-        if self.stored.dtype == out.dtype:
-            self.stored.read_plane(number, out)
-            self.rescale(out, number, out)
-            return
-        stored = np.empty(self.inner, dtype=self.stored.dtype)
+        kind = self.stored.dtype
+        if kind == out.dtype:
+            stored = out
+        elif kind.kind in "iu" and out.dtype.kind in "iu" and kind.itemsize == out.itemsize:
+            stored = out.view(kind)
+        else:
+            stored = np.empty(self.inner, dtype=kind)
         self.stored.read_plane(number, stored)
         self.rescale(stored, number, out)
 

@@ -7,6 +7,7 @@ first; whatever it does not know for sure goes to pydicom and gives the same :cl
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -62,13 +63,15 @@ class Header:
         Why the pixels cannot be used as an image, in words; empty if they can.
     size : int
         Bytes of the file when it was read.
+    order : {"<", ">"}
+        Byte order of binary values in the header.
     """
 
     __slots__ = (
         "_index",
         "_malformed",
-        "_order",
         "_values",
+        "order",
         "path",
         "pixels",
         "problem",
@@ -84,7 +87,7 @@ class Header:
         self.problem = ""
         self._index = elements.where
         self._values = elements.values
-        self._order = elements.order
+        self.order = elements.order
         self._malformed: tuple[str, ...] = ()
 
     def __contains__(self, tag: int) -> bool:
@@ -109,6 +112,12 @@ class Header:
         """Return the stored bytes; None when absent, empty where only presence is kept."""
         at = self._index.get(tag)
         return None if at is None else self._values[at[0]]
+
+    def stored(self, wanted: Sequence[int]) -> tuple[tuple[bytes, str] | None, ...]:
+        """Return the bytes and value representations of several elements: equal for equals."""
+        index, values = self._index, self._values
+        places = [index.get(tag) for tag in wanted]
+        return tuple([at and (values[at[0]], at[1]) for at in places])
 
     def vr(self, tag: int) -> str:
         """Return the value representation, two letters; empty when absent."""
@@ -150,7 +159,7 @@ class Header:
         if vr in _NOT_TEXT:
             return ()
         try:
-            return _numbers(raw, vr, self._order)
+            return _numbers(raw, vr, self.order)
         except ValueError:
             note = f"{tags.name_of(tag)} holds {raw[:40]!r}, which is no number"
             if note not in self._malformed:
@@ -306,7 +315,7 @@ def _problem(header: Header, source: ByteSource) -> str:
     """Return why the pixels cannot be used, with numbers; ``""`` if they can."""
     if header.pixels is None:
         return "no pixel data"
-    rows, columns = header.integer(tags.ROWS), header.integer(tags.COLUMNS)
+    rows, columns, expected = _sizes(header.stored(_SIZE_TAGS), header.order, header.pixels.tag)
     if rows is None or columns is None:
         return "no Rows or Columns"
     if rows <= 0 or columns <= 0:
@@ -315,11 +324,11 @@ def _problem(header: Header, source: ByteSource) -> str:
         return _encapsulated_problem(header, source)
     if header.transfer_syntax not in UNCOMPRESSED:
         return "the transfer syntax says compressed, the pixel data are not in fragments"
-    return _native_problem(header, header.pixels.offset, header.pixels.length, source)
+    return _native_problem(header.pixels, expected, source)
 
 
-def _native_problem(header: Header, offset: int, length: int, source: ByteSource) -> str:
-    expected = expected_nbytes(header)
+def _native_problem(pixels: PixelElement, expected: int, source: ByteSource) -> str:
+    offset, length = pixels.offset, pixels.length or 0
     if length < expected:
         return f"pixel data too short: {expected} bytes expected, {length} found"
     if not source.reaches(offset + expected):
@@ -328,17 +337,47 @@ def _native_problem(header: Header, offset: int, length: int, source: ByteSource
     return ""
 
 
-def expected_nbytes(header: Header) -> int:
-    """Return how many bytes the uncompressed pixels of all frames take. PS3.5 8.1.1."""
+_SIZE_TAGS: Final = (
+    tags.ROWS,
+    tags.COLUMNS,
+    tags.SAMPLES_PER_PIXEL,
+    tags.NUMBER_OF_FRAMES,
+    tags.PHOTOMETRIC_INTERPRETATION,
+    tags.BITS_ALLOCATED,
+)
+
+
+@lru_cache(maxsize=256)
+def _sizes(
+    stored: tuple[tuple[bytes, str] | None, ...], order: str, pixel_tag: int
+) -> tuple[int | None, int | None, int]:
+    """Return rows, columns and the bytes that the uncompressed pixels of all frames take.
+
+    PS3.5 8.1.1. The files of a series share them, hence the cache.
+    """
+    known = [(tag, *kept) for tag, kept in zip(_SIZE_TAGS, stored, strict=True) if kept]
+    header = Header(
+        Path(),
+        Elements(
+            {tag: (n, vr) for n, (tag, _, vr) in enumerate(known)},
+            tuple(value for _, value, _ in known),
+            PixelElement(pixel_tag, 0, 0, ""),
+            "",
+            order,
+            0,
+        ),
+        0,
+    )
+    rows, columns = header.integer(tags.ROWS), header.integer(tags.COLUMNS)
     n_values = (
-        (header.integer(tags.ROWS) or 0)
-        * (header.integer(tags.COLUMNS) or 0)
+        (rows or 0)
+        * (columns or 0)
         * (header.integer(tags.SAMPLES_PER_PIXEL) or 1)
         * max(1, header.integer(tags.NUMBER_OF_FRAMES) or 1)
     )
     if header.text(tags.PHOTOMETRIC_INTERPRETATION) in ("YBR_FULL_422", "YBR_PARTIAL_422"):
         n_values = n_values * 2 // 3
-    return -(-n_values * bits_allocated(header) // 8)
+    return rows, columns, -(-n_values * bits_allocated(header) // 8)
 
 
 def bits_allocated(header: Header) -> int:

@@ -131,7 +131,7 @@ class FrameSource:
         if len(self.planes) != prod(self.outer):
             raise ReadError(name, f"{len(self.planes)} planes do not fill {self.outer}")
         headers = list({id(p[0]): p[0] for p in self.planes if p is not None}.values())
-        self.inner, self.dtype = _common(headers, name)
+        self.inner, self.dtype, self._samples = _common(headers, name)
         compressed = any(h.transfer_syntax not in UNCOMPRESSED for h in headers)
         self.workers = 2 if compressed else 1
         self._frames: dict[int, encapsulated.Frames] = {}
@@ -154,7 +154,7 @@ class FrameSource:
         try:
             with OpenFile(header.path) as file:
                 if header.transfer_syntax in UNCOMPRESSED:
-                    _read_native(file, header, frame, out)
+                    _read_native(file, header, self._samples[id(header)], frame, out)
                 else:
                     self._read_compressed(file, header, frame, out)
         except DecodeError:
@@ -166,7 +166,7 @@ class FrameSource:
         frames = self._frames.get(id(header))
         if frames is None:
             frames = self._frames[id(header)] = encapsulated.frames_of(file, header)
-        samples = samples_of(header)
+        samples = self._samples[id(header)]
         try:
             array, stream = codecs.decode(
                 header.transfer_syntax, frames.read(file, frame), samples
@@ -181,28 +181,36 @@ class FrameSource:
         _finish(array, stream, samples, header, out)
 
 
-def _common(headers: Sequence[Header], name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return the shape of a plane and a type that holds the values of all files."""
+def _common(
+    headers: Sequence[Header], name: str
+) -> tuple[tuple[int, ...], np.dtype[Any], dict[int, Samples]]:
+    """Return the shape of a plane, a type for the values of all files, and each file's samples."""
     inner: tuple[int, ...] = ()
-    kinds: dict[tuple[bytes | None, ...], np.dtype[Any]] = {}
+    dtypes: list[np.dtype[Any]] = []
+    known: dict[Any, Samples] = {}
+    samples: dict[int, Samples] = {}
     for header in headers:
-        key = tuple(header.raw(tag) for tag in _LAYOUT_TAGS)
-        if key in kinds:
-            continue
-        samples = samples_of(header)
-        is_colour = samples.per_pixel == 3 or samples.photometric == "PALETTE COLOR"
-        shape = (samples.rows, samples.columns, *((3,) if is_colour else ()))
-        if inner and shape != inner:
-            raise ReadError(
-                name,
-                f"planes of {inner} and of {shape} pixels, the latter in {header.path}",
-                "Read the files as separate scans",
-            )
-        inner = shape
-        kinds[key] = stored_dtype(header)
-    if not kinds:
+        key = (header.stored(_LAYOUT_TAGS), header.order, header.pixels and header.pixels.tag)
+        if key not in known:
+            known[key] = samples_of(header)
+            dtypes.append(stored_dtype(header))
+            shape = _plane_shape(known[key])
+            if inner and shape != inner:
+                raise ReadError(
+                    name,
+                    f"planes of {inner} and of {shape} pixels, the latter in {header.path}",
+                    "Read the files as separate scans",
+                )
+            inner = shape
+        samples[id(header)] = known[key]
+    if not samples:
         raise ReadError(name, "no file holds any of its planes")
-    return inner, np.result_type(*kinds.values())
+    return inner, np.result_type(*dtypes), samples
+
+
+def _plane_shape(samples: Samples) -> tuple[int, ...]:
+    is_colour = samples.per_pixel == 3 or samples.photometric == "PALETTE COLOR"
+    return (samples.rows, samples.columns, *((3,) if is_colour else ()))
 
 
 _LAYOUT_TAGS: Final = (
@@ -210,8 +218,10 @@ _LAYOUT_TAGS: Final = (
     tags.COLUMNS,
     tags.SAMPLES_PER_PIXEL,
     tags.PHOTOMETRIC_INTERPRETATION,
+    tags.PLANAR_CONFIGURATION,
     tags.BITS_ALLOCATED,
     tags.BITS_STORED,
+    tags.HIGH_BIT,
     tags.PIXEL_REPRESENTATION,
 )
 
@@ -219,8 +229,7 @@ _LAYOUT_TAGS: Final = (
 # -- uncompressed --------------------------------------------------------------------------
 
 
-def _read_native(file: OpenFile, header: Header, frame: int, out: Array) -> None:
-    samples = samples_of(header)
+def _read_native(file: OpenFile, header: Header, samples: Samples, frame: int, out: Array) -> None:
     assert header.pixels is not None
     if samples.allocated == 1:
         _read_bits(file, header, samples, frame, out)

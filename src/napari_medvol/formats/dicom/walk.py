@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -44,6 +44,18 @@ _LONGEST_VALUE: Final = 1 << 16
 _LONGEST_INSIDE: Final = 2048
 #: Headers with more elements, nested ones included, are not remembered.
 _LONGEST_PATH: Final = 2000
+
+#: Elements whose length differs between the slices of most series; saves learning it.
+_OFTEN_VARIES: Final = frozenset(
+    {
+        tags.MEDIA_STORAGE_SOP_INSTANCE_UID,
+        tags.SOP_INSTANCE_UID,
+        tags.CONTENT_TIME,
+        tags.INSTANCE_NUMBER,
+        tags.IMAGE_POSITION_PATIENT,
+        tags.SLICE_LOCATION,
+    }
+)
 
 _short = struct.Struct("<HH2sH").unpack_from
 _plain = struct.Struct("<HHL").unpack_from
@@ -444,14 +456,31 @@ class Layouts:
 
 
 class _Segment(NamedTuple):
-    """A run of elements of known lengths, then one whose length varies."""
+    """A run of elements of known lengths, then the header of one whose length varies.
+
+    Parameters
+    ----------
+    span : int
+        Bytes of all that.
+    headers : callable
+        Block and index to the headers in the run; they must equal `expected`.
+    expected : tuple of bytes
+    values : callable or None
+        Block and index to the values of interest in the run.
+    tail : int
+        How many bytes at the end of the span are the length of what follows.
+    longest : int
+        The value that follows is kept up to this length.
+    noticed : bool
+        Whether what follows is of interest.
+    """
 
     span: int
-    headers: struct.Struct
+    headers: Callable[[bytes, int], tuple[Any, ...]]
     expected: tuple[bytes, ...]
-    values: struct.Struct | None
-    variable: str
-    wanted: bool
+    values: Callable[[bytes, int], tuple[Any, ...]] | None
+    tail: int
+    longest: int
     noticed: bool
 
 
@@ -463,7 +492,8 @@ class _Layout:
         self._varies = {
             n
             for n, e in enumerate(path[:-1])
-            if e.length > _LONGEST_INSIDE and e.length != _UNDEFINED
+            if (e.length > _LONGEST_INSIDE or (e.top and e.tag in _OFTEN_VARIES))
+            and e.length != _UNDEFINED
         }
         self._path = path
         self._syntax = elements.values[elements.where[tags.TRANSFER_SYNTAX_UID][0]]
@@ -496,28 +526,35 @@ class _Layout:
             _compiled(self._path[a:b], self._path[b]) for a, b in zip(starts, ends, strict=True)
         ]
 
-    def match(self, window: _Window, size: int) -> Elements | None:
+    def match(  # noqa: C901  the hot loop of every scan is one function
+        self, window: _Window, size: int
+    ) -> Elements | None:
         """Return the elements of the file in `window`, or None if it is laid out otherwise."""
         at = 132
         values: list[bytes] = []
-        length = 0
-        for segment in self._segments:
-            span = segment.span
-            if at + span > size:
+        block, base, length = window.block, window.base, 0
+        for span, headers, expected, kept_values, tail, longest, noticed in self._segments:
+            index = at - base
+            if index + span > len(block):
+                if at + span > size:
+                    return None
+                index = window.hold(at, span)
+                block, base = window.block, window.base
+            if headers(block, index) != expected:
                 return None
-            index = window.hold(at, span)
-            block = window.block
-            if segment.headers.unpack_from(block, index) != segment.expected:
-                return None
-            if segment.values is not None:
-                values += segment.values.unpack_from(block, index)
+            if kept_values is not None:
+                values += kept_values(block, index)
             at += span
-            length = _tail_length(block, index + span, segment.variable)
-            if segment.wanted and length <= _LONGEST_VALUE:
-                index = window.hold(at, length)
-                values.append(window.block[index : index + length])
-            elif segment.noticed:
-                values.append(b"")
+            index += span
+            length = int.from_bytes(block[index - tail : index], "little")
+            if noticed:
+                if length > longest:
+                    values.append(b"")
+                else:
+                    if index + length > len(block):
+                        index = window.hold(at, length)
+                        block, base = window.block, window.base
+                    values.append(block[index : index + length])
             at += length
         return self._found(values, at - length, length, size)
 
@@ -530,13 +567,6 @@ class _Layout:
         return Elements(
             self._index, tuple(values), pixels, self._elements.transfer_syntax, "<", offset
         )
-
-
-def _tail_length(block: bytes, end: int, kind: str) -> int:
-    """Return the length in the header that ends at `end`."""
-    if kind == "<H":
-        return block[end - 2] | block[end - 1] << 8
-    return int.from_bytes(block[end - 4 : end], "little")
 
 
 def _compiled(run: list[_Element], last: _Element) -> _Segment:
@@ -556,19 +586,17 @@ def _compiled(run: list[_Element], last: _Element) -> _Segment:
             gap = 0
         else:
             gap += e.head + inside
-    kind = "<H" if _has_short_length(last) else "<L"
-    tail = struct.calcsize(kind)
+    tail = 2 if _has_short_length(last) else 4
     headers += f"{last.head - tail}s"
     expected.append(last.header[: last.head - tail])
-    noticed = last.top and last.tag in tags.VR_OF
     return _Segment(
         struct.calcsize(headers) + tail,
-        struct.Struct(headers),
+        struct.Struct(headers).unpack_from,
         tuple(expected),
-        struct.Struct(values) if any_wanted else None,
-        kind,
-        noticed and last.tag not in tags.PRESENCE_ONLY,
-        noticed,
+        struct.Struct(values).unpack_from if any_wanted else None,
+        tail,
+        0 if last.tag in tags.PRESENCE_ONLY else _LONGEST_VALUE,
+        last.top and last.tag in tags.VR_OF,
     )
 
 
