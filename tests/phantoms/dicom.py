@@ -203,7 +203,14 @@ def slice_dataset(
     meta.TransferSyntaxUID = UID(syntax)
     meta.MediaStorageSOPClassUID = _SOP_CLASSES[modality]
     meta.MediaStorageSOPInstanceUID = uid_of(series, instance)
-    ds = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    ds = FileDataset(
+        "",
+        {},
+        file_meta=meta,
+        preamble=b"\0" * 128,
+        is_implicit_VR=syntax == IMPLICIT,
+        is_little_endian=syntax != BIG_ENDIAN,
+    )
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     ds.SOPClassUID, ds.SOPInstanceUID = _SOP_CLASSES[modality], meta.MediaStorageSOPInstanceUID

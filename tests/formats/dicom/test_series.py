@@ -389,7 +389,7 @@ def test_a_dicomdir_stands_for_its_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "in").iterdir():
         files.add(path)
     files.write(tmp_path / "out")
-    files._tmpdir.cleanup()  # or pydicom leaves it to the garbage collector, with a warning
+    files._stage["t"].cleanup()  # or pydicom leaves it to the garbage collector, with a warning
 
     volume = only(tmp_path / "out" / "DICOMDIR")
 
