@@ -205,5 +205,5 @@ def test_paths_may_be_long_have_spaces_and_any_script(tmp_path: Path) -> None:
 def test_unknown_choices_are_named(tmp_path: Path) -> None:
     write_series(tmp_path, voxels())
 
-    with pytest.raises(MedVolError, match="unexpected keyword argument 'gap'.*gaps"):
+    with pytest.raises(MedVolError, match=r"unexpected keyword argument 'gap'.*gaps"):
         read(tmp_path, gap="blank")
