@@ -6,19 +6,13 @@ import struct
 from typing import NamedTuple
 
 from napari_medvol.errors import DecodeError
-from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom import tags, walk
 from napari_medvol.formats.dicom.files import OpenFile
 from napari_medvol.formats.dicom.header import Header
+from napari_medvol.formats.dicom.walk import Fragment
 
 _END_OF_IMAGE = b"\xff\xd9"
 _COPY_AGAIN = "Copy the file again from its source"
-
-
-class Fragment(NamedTuple):
-    """First byte and length of a fragment's value."""
-
-    offset: int
-    length: int
 
 
 class Frames(NamedTuple):
@@ -64,24 +58,15 @@ def frames_of(file: OpenFile, header: Header) -> Frames:
     DecodeError
         If the pixel data are no sequence of fragments.
     """
-    from pydicom.encaps import parse_basic_offsets, parse_fragments
-
     assert header.pixels is not None
     path = str(header.path)
-    n_frames = max(1, header.integer(tags.NUMBER_OF_FRAMES) or 1)
-    try:
-        with file.stream() as stream:
-            stream.seek(header.pixels.offset)
-            table = parse_basic_offsets(stream)
-            heads = parse_fragments(stream)[1]
-    except (ValueError, struct.error, OSError) as error:
-        raise DecodeError(path, f"damaged pixel data ({error})", _COPY_AGAIN) from error
-    fragments = [
-        Fragment(head + 8, int.from_bytes(file.read_at(4, head + 4), "little")) for head in heads
-    ]
-    if not fragments:
+    items, _ = walk.fragments(file, header.pixels.offset)
+    if len(items) < 2:
         raise DecodeError(path, "the pixel data hold no fragment", _COPY_AGAIN)
-    return Frames(path, _grouped(file, fragments, table, n_frames))
+    packed = file.read_at(items[0].length // 4 * 4, items[0].offset)
+    table = [offset for (offset,) in struct.iter_unpack("<L", packed[: len(packed) // 4 * 4])]
+    n_frames = max(1, header.integer(tags.NUMBER_OF_FRAMES) or 1)
+    return Frames(path, _grouped(file, items[1:], table, n_frames))
 
 
 def _grouped(

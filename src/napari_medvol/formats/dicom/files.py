@@ -160,6 +160,9 @@ class _Stream(io.BufferedReader):
 class Inflated:
     """The deflated part of a file (PS3.5 A.5), inflated as far as it is asked for.
 
+    What lies before the last read is let go: a small file can inflate to a thousand times
+    its size.
+
     Parameters
     ----------
     file : OpenFile
@@ -170,47 +173,59 @@ class Inflated:
     def __init__(self, file: OpenFile, offset: int) -> None:
         self._file = file
         self._start = offset
-        self._at = offset
-        self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        self._left = b""
-        self._kept = bytearray()
-        self._length = 0
+        self._rewind()
 
     def read_at(self, n_bytes: int, offset: int) -> bytes:
         """Return up to `n_bytes` from `offset`; fewer only at the end."""
-        while len(self._kept) < offset + n_bytes and (piece := self._next()):
+        if offset < self._base:
+            self._rewind()
+        while self._base + len(self._kept) < offset + n_bytes:
+            piece = self._next()
+            if not piece:
+                break
             self._kept += piece
-        return bytes(self._kept[offset : offset + n_bytes])
+            self._forget(offset)
+        self._forget(offset)
+        return bytes(self._kept[:n_bytes])
 
     def reaches(self, offset: int) -> bool:
-        """Return whether at least `offset` bytes come out; keeps nothing of them."""
-        other = Inflated(self._file, self._start)
-        while other._length < offset and other._next():
-            pass
-        self._length = other._length
-        return self._length >= offset
+        """Return whether at least `offset` bytes come out."""
+        self.read_at(0, offset)
+        return self.end() >= offset
 
     def end(self) -> int:
-        """Return how many bytes came out when it was last asked how far they reach."""
-        return self._length
+        """Return how many bytes have come out so far."""
+        return self._base + len(self._kept)
+
+    def _rewind(self) -> None:
+        self._at = self._start
+        self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._left = b""
+        self._base = 0
+        self._kept = bytearray()
+
+    def _forget(self, before: int) -> None:
+        n_past = min(before - self._base, len(self._kept))
+        if n_past > 0:
+            del self._kept[:n_past]
+            self._base += n_past
 
     def _next(self) -> bytes:
-        while True:
+        """Return the next bytes that come out; none at the end, or where the stream breaks."""
+        while not self._inflater.eof:
             if not self._left:
                 self._left = self._file.read_at(_PIECE, self._at)
                 self._at += len(self._left)
-                if not self._left:
-                    return b""
+            if not self._left:
+                return b""
             try:
                 piece = self._inflater.decompress(self._left, _PIECE)
             except zlib.error:
                 return b""
             self._left = self._inflater.unconsumed_tail
-            if self._inflater.eof:
-                self._left, self._at = b"", self._file.size
             if piece:
-                self._length += len(piece)
                 return piece
+        return b""
 
 
 def _unreadable(path: Path, error: OSError) -> ReadError:

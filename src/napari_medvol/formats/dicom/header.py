@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom import tags, walk
 from napari_medvol.formats.dicom.files import ByteSource, Inflated, OpenFile
-from napari_medvol.formats.dicom.walk import Elements, Layouts, PixelElement, Unsure
+from napari_medvol.formats.dicom.walk import CutOff, Elements, Layouts, PixelElement, Unsure
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -102,6 +102,11 @@ class Header:
     def is_image(self) -> bool:
         """Whether the file has pixels, or says how many there should be."""
         return self.pixels is not None or tags.ROWS in self
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the file ends within its header."""
+        return self.problem.startswith("truncated in the header")
 
     @property
     def malformed(self) -> tuple[str, ...]:
@@ -259,25 +264,32 @@ def header_of(file: OpenFile, layouts: Layouts | None = None) -> Header | None:
     start = walk.start_of(block, file.size)
     if start is None:
         return None
-    elements, source = _elements(file, block, start, layouts)
+    elements, source, cut = _elements(file, block, start, layouts)
     header = Header(file.path, elements, file.size)
     header.problem = _problem(header, source)
+    if cut and header.pixels is None:
+        header.problem = f"truncated in the header: {cut}"
     return header
 
 
 def _elements(
     file: OpenFile, block: bytes, start: walk.Start, layouts: Layouts | None
-) -> tuple[Elements, ByteSource]:
+) -> tuple[Elements, ByteSource, str]:
+    """Return the elements, where their pixels are to be found, and why the header is cut off."""
     if not start.has_meta:
-        return _pydicom_elements(file), file
+        return _pydicom_elements(file), file, ""
+    cut = ""
     try:
         elements = walk.read(file, block, layouts)
-        if elements.transfer_syntax == DEFLATED:
-            inflated = Inflated(file, elements.end)
-            return walk.read_inflated(inflated, elements), inflated
+        if elements.transfer_syntax != DEFLATED:
+            return elements, file, ""
+        inflated = Inflated(file, elements.end)
+        return walk.read_inflated(inflated, elements), inflated, ""
+    except CutOff as error:
+        cut = str(error)
     except Unsure:
-        return _pydicom_elements(file), file
-    return elements, file
+        pass
+    return _pydicom_elements(file), file, cut
 
 
 def deflated_start(file: OpenFile) -> int:
@@ -394,13 +406,10 @@ def _encapsulated_problem(header: Header, source: ByteSource) -> str:
     size = source.end()
     if source.read_at(8, size - 8) == _SEQUENCE_DELIMITER:
         return ""
-    at, n_fragments = header.pixels.offset, 0
-    while at + 8 <= size:
-        name, length = struct.unpack("<LL", source.read_at(8, at))
-        if name == 0xE0DDFFFE:
-            return ""
-        if name != 0xE000FFFE:
-            return f"damaged: no pixel fragment at byte {at}"
-        at += 8 + length
-        n_fragments += at <= size
-    return f"truncated: {n_fragments} whole pixel fragments, the file ends before the last"
+    found, ends_well = walk.fragments(source, header.pixels.offset)
+    if ends_well:
+        return ""
+    n_whole = sum(fragment.offset + fragment.length <= size for fragment in found[1:])
+    return (
+        f"truncated: the pixel fragments end after {n_whole} whole ones, without their delimiter"
+    )

@@ -58,15 +58,21 @@ def scan(paths: Sequence[Path], *, progress: Callable[[int, int], None] | None =
             except ReadError as error:
                 found.unreadable.append((path, error.why))
                 continue
-            if header is None:
-                found.not_dicom.append(path)
-            elif header.is_image:
-                found.headers.append(header)
-            else:
-                found.others.append(header)
+            _sort_in(found, path, header)
     if progress is not None:
         progress(len(paths), len(paths))
     return found
+
+
+def _sort_in(found: Scan, path: Path, header: Header | None) -> None:
+    if header is None:
+        found.not_dicom.append(path)
+    elif header.is_image:
+        found.headers.append(header)
+    elif header.is_cut_off:
+        found.unreadable.append((path, header.problem))
+    else:
+        found.others.append(header)
 
 
 def _opened(paths: Sequence[Path], found: Scan) -> Iterator[tuple[Path, OpenFile]]:

@@ -66,6 +66,10 @@ class Unsure(Exception):  # noqa: N818  not an error: the way to pydicom
     """The walk met something that it does not know for sure."""
 
 
+class CutOff(Unsure):
+    """The file ends before its header does, or an element claims more than there is."""
+
+
 class PixelElement(NamedTuple):
     """Where the pixels lie.
 
@@ -272,7 +276,7 @@ def _explicit_element(block: bytes, index: int) -> tuple[int, str, int, int]:
         return tag, vr.decode("ascii"), 8, length
     if vr in _LONG_VR:
         if index + 12 > len(block):
-            raise Unsure("the file ends in the header of an element")
+            raise CutOff("the file ends in the header of an element")
         return tag, vr.decode("ascii"), 12, _long_length(block, index + 8)[0]
     if group == 0xFFFE:
         return tag, "", 8, _long_length(block, index + 4)[0]
@@ -324,7 +328,7 @@ class _Walk:
             if len(self.window.block) - index < 8:
                 if len(self.window.block) == index:
                     break
-                raise Unsure("the file ends in the header of an element")
+                raise CutOff("the file ends in the header of an element")
             at = self._step(at, index, element_at)
             if self.pixels is not None:
                 break
@@ -340,8 +344,10 @@ class _Walk:
             return at + head
         if length == _UNDEFINED:
             return self._skip_sequence(at + head, tag, vr, element_at)
-        if at + head + length > self.size or tag >> 16 == 0xFFFE:
-            raise Unsure(f"element {tags.name_of(tag)} of {length} bytes")
+        if tag >> 16 == 0xFFFE:
+            raise Unsure(f"{tags.name_of(tag)} outside a sequence")
+        if at + head + length > self.size:
+            raise CutOff(_too_long(tag, length, self.size - at - head))
         if tag in tags.VR_OF:
             self._keep(tag, vr, at + head, length)
         return at + head + length
@@ -356,7 +362,7 @@ class _Walk:
             index = self.window.hold(at, length)
             value = self.window.block[index : index + length]
             if len(value) < length:
-                raise Unsure("the file ends in a value")
+                raise CutOff("the file ends in a value")
         self.index[tag] = (len(self.values), tags.VR_OF[tag] if vr in ("", "UN") else vr)
         self.values.append(value)
 
@@ -379,7 +385,7 @@ class _Walk:
         index = self.window.hold(at, 12)
         block = self.window.block
         if len(block) - index < 8:
-            raise Unsure("the file ends in a sequence")
+            raise CutOff("the file ends in a sequence")
         if open_items[-1] and block[index : index + 2] != b"\xfe\xff":
             tag, vr, head, length = element_at(block, index)
         else:
@@ -392,12 +398,16 @@ class _Walk:
             return at
         if length != _UNDEFINED:
             if at + length > self.size:
-                raise Unsure(f"element {tags.name_of(tag)} of {length} bytes")
+                raise CutOff(_too_long(tag, length, self.size - at))
             return at + length
         if tag != _ITEM and vr != "SQ" and element_at is _explicit_element:
             raise Unsure(f"undefined length of {tags.name_of(tag)} in a sequence")
         open_items.append(tag == _ITEM)
         return at
+
+
+def _too_long(tag: int, length: int, left: int) -> str:
+    return f"element {tags.name_of(tag)} claims {length} bytes, {left} are left"
 
 
 def _delimiter(block: bytes, index: int, in_item: bool) -> int:
@@ -411,6 +421,30 @@ def _delimiter(block: bytes, index: int, in_item: bool) -> int:
 
 def _pixel_element(tag: int, offset: int, length: int, vr: str) -> PixelElement:
     return PixelElement(tag, offset, None if length == _UNDEFINED else length, vr or "OW")
+
+
+class Fragment(NamedTuple):
+    """First byte and length of an item of encapsulated pixel data."""
+
+    offset: int
+    length: int
+
+
+def fragments(source: ByteSource, offset: int) -> tuple[list[Fragment], bool]:
+    """Return the items of encapsulated pixel data and whether they end as they should.
+
+    The first is the basic offset table. PS3.5 A.4.
+    """
+    found: list[Fragment] = []
+    at, end = offset, source.end()
+    while at + 8 <= end:
+        group, element, length = _plain(source.read_at(8, at), 0)
+        tag = group << 16 | element
+        if tag != _ITEM:
+            return found, tag == _SEQUENCE_END
+        found.append(Fragment(at + 8, length))
+        at += 8 + length
+    return found, False
 
 
 # -- matching ------------------------------------------------------------------------------
@@ -635,12 +669,15 @@ def of_dataset(
 
 
 def _raw_of(value: Any) -> bytes:
-    """Return the bytes of a raw element, or those that a converted one (text only) had."""
+    """Return the bytes of a raw element, or the text of one that pydicom has converted."""
+    from pydicom.multival import MultiValue
+
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
         return value.encode("latin-1", "replace")
-    return "\\".join(map(str, value)).encode("latin-1", "replace") if value else b""
+    parts = value if isinstance(value, list | tuple | MultiValue) else [value]
+    return "\\".join(map(str, parts)).encode("latin-1", "replace") if value else b""
 
 
 def _pixels_at(file: OpenFile, at: int, implicit: bool, order: str) -> PixelElement | None:
