@@ -65,6 +65,24 @@ class Label(NamedTuple):
     color: tuple[float, float, float, float] | None = None
 
 
+class Contour(NamedTuple):
+    """An outline of a region.
+
+    Parameters
+    ----------
+    value : int
+        Label that it belongs to.
+    kind : str
+        Contour Geometric Type (3006,0042): ``"CLOSED_PLANAR"``, ``"POINT"``, …
+    points : (n, 3) array
+        RAS+ mm.
+    """
+
+    value: int
+    kind: str
+    points: NDArray[np.float64]
+
+
 class Field(NamedTuple):
     """One row of a header, for people."""
 
@@ -128,6 +146,8 @@ class Volume:
     unit : str
         Unit of the values: ``"HU"``, ``"Bq/ml"``, …
     labels : tuple of Label
+    contours : tuple of Contour
+        The outlines that labels were drawn with (RT structure sets).
     display : Display
     frame_of_reference : str or None
         Frame of Reference UID (0020,0052); the same UID is the same world.
@@ -153,6 +173,7 @@ class Volume:
     kind: Kind = "image"
     unit: str = ""
     labels: tuple[Label, ...] = ()
+    contours: tuple[Contour, ...] = ()
     display: Display = field(default_factory=Display)
     frame_of_reference: str | None = None
     header: tuple[Field, ...] = ()

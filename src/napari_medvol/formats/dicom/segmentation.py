@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.frames import Frame, frames_of
 from napari_medvol.formats.dicom.grid import Grid, affine_of, grids_of, normal_of
 from napari_medvol.formats.dicom.header import Header
+from napari_medvol.formats.dicom.painting import Mask, layers_of
 from napari_medvol.formats.dicom.pixels import FrameSource
 from napari_medvol.formats.dicom.rows import header_rows, series_name
 from napari_medvol.report import Finding, GeometryReport, SliceSource
@@ -148,10 +149,6 @@ def _segment_of(frame: Frame) -> int:
     return int(frame.number_of(tags.REFERENCED_SEGMENT_NUMBER) or 1)
 
 
-def _dtype(largest: int) -> np.dtype[Any]:
-    return np.min_scalar_type(max(largest, 1))
-
-
 def _shape(grid: Grid, planes: FrameSource) -> tuple[int, ...]:
     return (len(grid.slots), *planes.inner[:2])
 
@@ -163,26 +160,14 @@ def _label_layers(
     planes: FrameSource,
     names: dict[int, Label],
 ) -> list[tuple[Array, list[Label]]]:
-    """Paint each segment into the first layer where it covers no other."""
-    members: dict[int, list[int]] = defaultdict(list)
+    """Return label maps with the segments in them."""
+    regions: dict[int, list[Mask]] = defaultdict(list)
     for n, frame in enumerate(frames):
-        members[_segment_of(frame)].append(n)
-    layers: list[tuple[Array, list[Label]]] = []
-    dtype = _dtype(max(members))
-    for segment in sorted(members):
-        masks = [(at[n], _plane(planes, n) > 0) for n in members[segment]]
-        layer = next((layer for layer in layers if _is_free(layer[0], masks)), None)
-        if layer is None:
-            layer = (np.zeros(_shape(grid, planes), dtype), [])
-            layers.append(layer)
-        for k, mask in masks:
-            layer[0][k][mask] = segment
-        layer[1].append(names.get(segment, Label(segment, f"segment {segment}")))
-    return layers
-
-
-def _is_free(layer: Array, masks: Iterable[tuple[int, Array]]) -> bool:
-    return not any(layer[k][mask].any() for k, mask in masks)
+        regions[_segment_of(frame)].append((at[n], _plane(planes, n) > 0))
+    return [
+        (data, [names.get(v, Label(v, f"segment {v}")) for v in values])
+        for data, values in layers_of(_shape(grid, planes), regions)
+    ]
 
 
 def _label_map(

@@ -1,0 +1,167 @@
+"""The road from DICOM files to volumes: scan, group, place, and say what was odd."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from napari_medvol.errors import ReadError, SeriesError
+from napari_medvol.formats.choices import Choices
+from napari_medvol.formats.dicom import matches, tags
+from napari_medvol.formats.dicom.frames import Frame, frames_of
+from napari_medvol.formats.dicom.header import Header
+from napari_medvol.formats.dicom.mosaic import is_mosaic, tiles_of
+from napari_medvol.formats.dicom.rtstruct import is_structure_set, read_structures
+from napari_medvol.formats.dicom.scan import Scan, scan
+from napari_medvol.formats.dicom.segmentation import is_segmentation, read_segmentation
+from napari_medvol.formats.dicom.series import stacks_of
+from napari_medvol.formats.dicom.volumes import volume_of_stack, with_names_apart
+from napari_medvol.report import Finding
+from napari_medvol.volume import Volume
+
+
+def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
+    """Return the volumes that DICOM files make, in the order of their series numbers.
+
+    Segmentations and structure sets come after the images, as labels.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files of any number of patients, studies and series, in any order.
+    choices : Choices
+
+    Raises
+    ------
+    ReadError
+        If no file holds an image; the error says what the files hold instead.
+    SeriesError
+        If the series that was asked for is not there.
+    """
+    found = scan(_with_directory(paths))
+    structures = [header for header in found.others if is_structure_set(header)]
+    usable = [header for header in found.headers if not header.problem or header.pixels]
+    if any(not header.problem for header in usable):
+        volumes = _images(_chosen(usable, choices), choices)
+        volumes = _with_findings(volumes, _about_the_rest(found))
+    elif structures:
+        volumes = _images_beside(structures, choices)
+    else:
+        raise _nothing(paths, found)
+    regions = [region for header in structures for region in read_structures(header, volumes)]
+    alone = structures and not any(not header.problem for header in usable)
+    return with_names_apart(regions if alone else [*volumes, *regions])
+
+
+def _images(headers: Sequence[Header], choices: Choices) -> list[Volume]:
+    masks = [header for header in headers if is_segmentation(header)]
+    frames = [frame for h in headers if not is_segmentation(h) for frame in _frames(h, choices)]
+    stacks = [s for s in stacks_of(frames, choices.gaps) if _has_pixels(s.repeats.table)]
+    volumes = [volume_of_stack(stack, choices) for stack in stacks]
+    return volumes + [v for h in masks if not h.problem for v in read_segmentation(h)]
+
+
+def _frames(header: Header, choices: Choices) -> list[Frame]:
+    frames = frames_of(header)
+    if not is_mosaic(header):
+        return frames
+    return [tile for frame in frames for tile in tiles_of(frame, choices.mosaic)]
+
+
+def _has_pixels(table: Sequence[Sequence[Frame]]) -> bool:
+    return any(not frame.header.problem for row in table for frame in row)
+
+
+def _images_beside(structures: Sequence[Header], choices: Choices) -> list[Volume]:
+    """Return the images in the folders of structure sets: labels want their grid."""
+    folders = dict.fromkeys(Path(header.path).parent for header in structures)
+    beside = [p for folder in folders for p in sorted(folder.iterdir()) if p.is_file()]
+    found = scan([path for path in beside if matches(path)])
+    return _images([header for header in found.headers if not header.problem], choices)
+
+
+def _with_findings(volumes: list[Volume], findings: list[Finding]) -> list[Volume]:
+    """Return the volumes, the first with what is to be said of all the files."""
+    if not findings or not volumes:
+        return volumes
+    first = volumes[0]
+    report = replace(first.report, findings=(*first.report.findings, *findings))
+    return [replace(first, report=report), *volumes[1:]]
+
+
+def _with_directory(paths: Sequence[Path]) -> list[Path]:
+    """Return the files that a DICOMDIR stands for, if one was given by itself.
+
+    The files below its folder, not its records: a DICOMDIR may be stale. PS3.10 8.6 puts the
+    files of a file-set below the DICOMDIR.
+    """
+    if len(paths) != 1 or paths[0].name.upper() != "DICOMDIR":
+        return list(paths)
+    return sorted(p for p in paths[0].parent.rglob("*") if p.is_file() and p != paths[0])
+
+
+def _chosen(headers: list[Header], choices: Choices) -> list[Header]:
+    if choices.series is None:
+        return headers
+    wanted = {choices.series} if isinstance(choices.series, str) else set(choices.series)
+    chosen = [
+        header
+        for header in headers
+        if {header.text(tags.SERIES_INSTANCE_UID), header.text(tags.SERIES_NUMBER)} & wanted
+    ]
+    if not chosen:
+        there = sorted({h.text(tags.SERIES_NUMBER) for h in headers})
+        raise SeriesError(
+            f"series {', '.join(sorted(wanted))}",
+            "is not among the files",
+            f"Series numbers there: {', '.join(there)}",
+        )
+    return chosen
+
+
+def _about_the_rest(found: Scan) -> list[Finding]:
+    findings = []
+    if found.unreadable:
+        shown = "; ".join(f"{path.name} ({why})" for path, why in found.unreadable[:5])
+        count = len(found.unreadable)
+        total = count + len(found.headers)
+        text = f"{count} of {total} files unreadable: {shown}"
+        findings.append(Finding(text, "warning", "unreadable"))
+    without = [h for h in found.headers if h.problem and not h.pixels]
+    if without:
+        shown = "; ".join(f"{Path(h.path).name} ({h.problem})" for h in without[:5])
+        text = f"{len(without)} of {len(found.headers)} unreadable: {shown}"
+        findings.append(Finding(text, "warning", "unreadable"))
+    if found.others:
+        kinds = Counter(kind_of(header) for header in found.others)
+        listed = ", ".join(f"{count} × {kind}" for kind, count in sorted(kinds.items()))
+        findings.append(Finding(f"beside the images: {listed}", "note", "others"))
+    return findings
+
+
+def kind_of(header: Header) -> str:
+    """Return the name of the SOP class of a file, for people."""
+    from pydicom.uid import UID
+
+    uid = header.text(tags.SOP_CLASS_UID) or header.text(tags.MEDIA_STORAGE_SOP_CLASS_UID)
+    return UID(uid).name.removesuffix(" Storage") if uid else "unknown object"
+
+
+def _nothing(paths: Sequence[Path], found: Scan) -> ReadError:
+    where = str(paths[0]) if len(paths) == 1 else str(paths[0].parent)
+    for header in found.headers:
+        return ReadError(
+            str(header.path) if len(found.headers) == 1 else where,
+            header.problem,
+            "Copy the file again from where it came",
+        )
+    if found.others:
+        return ReadError(
+            where, f"holds no image but {kind_of(found.others[0])}", "Open the images"
+        )
+    if found.unreadable:
+        path, why = found.unreadable[0]
+        return ReadError(str(path), why, "Copy the file again from where it came")
+    return ReadError(where, "is not DICOM: no 'DICM' mark and no DICOM element at its start")
