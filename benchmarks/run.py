@@ -1,0 +1,465 @@
+"""Ratios against the best peers: ``make bench``, or ``python benchmarks/run.py --only 5``.
+
+Every sample is a fresh process, ours and the peers by turns (A B C A B C), so that whatever
+else the machine does meets all alike. Before anything is timed, all results must have the same
+digest. Ratios are taken pair by pair and say how many times longer the peer took.
+
+The input of each row lies alone in its folder, so nobody can read its neighbour. Who reads
+fewer bytes than there are, or is faster than the bare reading, is an error and no win. Ratios
+between 1/1.3 and 1.3 are ties.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import inputs  # noqa: E402
+
+Sample = dict[str, Any]
+
+TIE = 1.3
+ROUNDS = 5
+#: Seconds after which a row stops at the next whole round, if it has three.
+PATIENCE = 16.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: the same work by several programs.
+
+    Parameters
+    ----------
+    number, title : str
+        Of the goals in this project's plan.
+    source : str
+        Which input.
+    ours : str
+        Task of ours.
+    peers : dict of str to (str, float or None)
+        Name to task and the ratio that we want (peer's time / ours).
+    limit : (str, float, float) or None
+        Task that does the bare minimum, the share of it that counts, and how many times longer
+        we may take.
+    measure : {"first", "peak_mb"}
+        Of a sample, what is compared.
+    at_most : float or None
+        Largest value of ours, in seconds or MB.
+    reads_all : bool
+        Whether everyone has to read the whole input.
+    """
+
+    number: str
+    title: str
+    source: str
+    ours: str
+    peers: dict[str, tuple[str, float | None]] = field(default_factory=dict)
+    limit: tuple[str, float, float] | None = None
+    measure: str = "first"
+    at_most: float | None = None
+    reads_all: bool = False
+    patience: float = PATIENCE
+
+
+#: nibabel maps uncompressed files into memory, which no counter of reads sees.
+MAPS = {"whole_nibabel", "slice_nibabel"}
+
+ROWS = (
+    Row(
+        "1", "scan 600 DICOM files into a sorted volume", "dicom", "scan_ours",
+        {"dicomsdl": ("scan_dicomsdl", 6), "pydicom specific_tags": ("scan_pydicom", 25),
+         "SimpleITK names": ("scan_simpleitk", None)},
+        ("scan_limit", 1.0, 4.0),
+    ),
+    Row(
+        "4", "path to the middle slice, 600 files", "dicom", "middle_ours",
+        {"dicomsdl": ("middle_dicomsdl", 3), "pydicom": ("middle_pydicom", 20),
+         "SimpleITK": ("middle_simpleitk", 60)},
+    ),
+    Row(
+        "5", "600-slice CT to int16 HU in RAM", "dicom", "volume_ours",
+        {"dicomsdl": ("volume_dicomsdl", 2.5), "dcm2niix": ("volume_dcm2niix", None),
+         "pydicom": ("volume_pydicom", 10), "SimpleITK": ("volume_simpleitk", 15)},
+        ("volume_limit", 1.0, 1.3), reads_all=True, patience=40,
+    ),
+    Row(
+        "6", "peak memory of 5 (MB)", "dicom", "volume_ours",
+        {"dicomsdl": ("volume_dicomsdl", None), "pydicom": ("volume_pydicom", None),
+         "SimpleITK": ("volume_simpleitk", None)},
+        measure="peak_mb", at_most=600 * 512 * 512 * 2 / 2**20 + 40,
+    ),
+    Row(
+        "6", "peak memory of a lazy open and one slice (MB)", "dicom", "middle_ours",
+        {"pydicom": ("middle_pydicom", None), "SimpleITK": ("middle_simpleitk", None)},
+        measure="peak_mb", at_most=60,
+    ),
+    Row(
+        "8", ".nii, one slice", "nii", "slice_ours",
+        {"nibabel": ("slice_nibabel", 1.5), "SimpleITK": ("slice_simpleitk", None)},
+        ("slice_limit", 1.0, 2.0), patience=8,
+    ),
+    Row(
+        "8", ".nii, whole", "nii", "whole_ours",
+        {"nibabel": ("whole_nibabel", None), "SimpleITK": ("whole_simpleitk", 3)},
+        ("whole_limit", 1.0, 2.0), reads_all=True, patience=8,
+    ),
+    Row(
+        "9", ".nii.gz, whole", "gz", "whole_ours",
+        {"SimpleITK": ("whole_simpleitk", 1.5),
+         "nibabel + indexed_gzip": ("whole_nibabel_indexed", 1.5),
+         "nibabel": ("whole_nibabel_gzip", None)},
+        ("inflate_limit", 1.0, 1.25), reads_all=True,
+    ),
+    Row(
+        "10", ".nii.gz, first picture (middle slice)", "gz", "slice_ours",
+        {"nibabel": ("slice_nibabel_gzip", 1.2), "SimpleITK extract": ("slice_simpleitk", 1.2),
+         "nibabel + indexed_gzip": ("slice_nibabel_indexed", None)},
+        ("inflate_limit", 0.5, 1.25),
+    ),
+    Row(
+        "11", "4-D .nii.gz, first volume", "fmri", "first_ours",
+        {"nibabel": ("first_nibabel_gzip", 2.5),
+         "nibabel + indexed_gzip": ("first_nibabel_indexed", 2.5)},
+    ),
+    Row(
+        "12", ".nii.gz, 20 random axial slices after load", "gz", "random_ours",
+        {"nibabel + indexed_gzip": ("random_nibabel_indexed", 15)},
+        ("random_limit", 1.0, 1.5), patience=10,
+    ),
+    Row(
+        "16", "napari: 24 slider steps, three planes", "dicom", "slider_ours",
+        {"numpy in napari": ("slider_numpy", 1 / 1.1),
+         "dask, a chunk a slice": ("slider_dask", None)},
+        patience=40,
+    ),
+    Row(
+        "21", "napari's start: what the plugin adds", "dicom", "start_ours",
+        {"import pydicom": ("start_pydicom", None), "import nibabel": ("start_nibabel", None)},
+        at_most=0.020, patience=6,
+    ),
+    Row(
+        "21", "the first time a file name is looked at", "dicom", "sniff_ours",
+        {"import pydicom": ("start_pydicom", None), "import nibabel": ("start_nibabel", None)},
+        patience=6,
+    ),
+)  # fmt: skip
+
+
+def main() -> int:
+    """Measure; print, and write what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", action="append", help="number of a row; may be repeated")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--json", type=Path, help="write every sample here")
+    parser.add_argument("--markdown", type=Path, help="write the table here")
+    asked = parser.parse_args()
+    rows = [row for row in ROWS if not asked.only or row.number in asked.only]
+
+    began = time.monotonic()
+    results = []
+    with tempfile.TemporaryDirectory(prefix="medvol-bench-") as folder:
+        bench = Bench(Path(folder), asked.rounds)
+        for row in rows:
+            result = bench.measured(row)
+            results.append(result)
+            print(text_of(result), flush=True)
+    took = time.monotonic() - began
+    errors = sum(bool(result["error"]) for result in results)
+    verdicts = [line["verdict"] for result in results for line in result["lines"]]
+    summary = (
+        f"{verdicts.count('reached')} goals reached, {verdicts.count('missed')} missed,"
+        f" {verdicts.count('inconclusive')} inconclusive, {errors} errors; {took:.0f} s"
+    )
+    print(summary)
+    if asked.json:
+        asked.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    if asked.markdown:
+        asked.markdown.write_text(markdown_of(results, summary), encoding="utf-8")
+    return 1 if errors else 0
+
+
+class Bench:
+    """Inputs, made when first needed, and fresh processes that read them."""
+
+    def __init__(self, folder: Path, rounds: int) -> None:
+        self.folder, self.rounds = folder, rounds
+        self._inputs: dict[str, Path] = {}
+        self._samples: dict[tuple[str, str], list[list[Sample]]] = {}
+
+    def input(self, source: str) -> Path:
+        """Return the file or folder, alone in its own folder."""
+        if source not in self._inputs:
+            place = self.folder / source
+            place.mkdir()
+            make: dict[str, Callable[[], Path]] = {
+                "dicom": lambda: self._dicom(place / "ct"),
+                "nii": lambda: self._nifti(place / "ct.nii"),
+                "gz": lambda: self._nifti(place / "ct.nii.gz"),
+                "fmri": lambda: self._fmri(place / "bold.nii.gz"),
+            }
+            self._inputs[source] = make[source]()
+        return self._inputs[source]
+
+    def _dicom(self, folder: Path) -> Path:
+        folder.mkdir()
+        inputs.dicom_series(folder, 600)
+        return folder
+
+    def _nifti(self, path: Path) -> Path:
+        inputs.nifti(path, inputs.ct(175).view(np.int16) - np.int16(1024))
+        return path
+
+    def _fmri(self, path: Path) -> Path:
+        inputs.nifti(path, inputs.fmri(600), (3.0, 3.0, 3.0))
+        return path
+
+    def measured(self, row: Row) -> dict[str, Any]:
+        """Return everything about one row."""
+        path = self.input(row.source)
+        sides = {"ours": row.ours, **{name: peer[0] for name, peer in row.peers.items()}}
+        error, skipped = self._differences(row, path, sides)
+        for name in skipped:
+            sides.pop(name, None)
+        if row.limit:
+            sides["limit"] = row.limit[0]
+        samples: dict[str, list[Sample]] = {name: [] for name in sides}
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
+        began = time.monotonic()
+        while not error and "ours" in sides and len(samples["ours"]) < self.rounds:
+            for name, task in sides.items():
+                samples[name].append(self._sample(row, task, path))
+            if time.monotonic() - began > row.patience and len(samples["ours"]) >= 3:
+                break
+        result = {
+            "row": row.number, "title": row.title, "measure": row.measure, "load": load,
+            "skipped": skipped, "samples": samples, "error": error, "lines": [],
+        }  # fmt: skip
+        if samples["ours"]:
+            result["lines"] = list(compared(row, samples))
+            result["error"] = next(
+                (line["error"] for line in result["lines"] if line["error"]), ""
+            )
+        return result
+
+    def _differences(
+        self, row: Row, path: Path, sides: dict[str, str]
+    ) -> tuple[str, dict[str, str]]:
+        """Return what is wrong with the results, and who cannot take part and why."""
+        digests, skipped, nbytes = {}, {}, size_of(path)
+        for name, task in sides.items():
+            sample = self._sample(row, task, path, "--digest")
+            if "skip" in sample:
+                skipped[name] = sample["skip"]
+                continue
+            digests[name] = sample["digest"]
+            if row.reads_all and task not in MAPS and 0 <= sample["read"] < nbytes:
+                return f"{name} read {sample['read']} of {nbytes} bytes", skipped
+        if row.number == "21":  # nothing comes out of an import
+            return "", skipped
+        wrong = [name for name, digest in digests.items() if digest != digests.get("ours")]
+        return (f"{', '.join(wrong)} read something else" if wrong else ""), skipped
+
+    def _sample(self, row: Row, task: str, path: Path, *options: str) -> Sample:
+        warm(row.source)
+        command = [sys.executable, "-W", "ignore", str(ROOT / "benchmarks" / "tasks.py"), task]
+        command += [str(path), *options]
+        if task.startswith("slider") and not os.environ.get("DISPLAY"):
+            if not shutil.which("xvfb-run"):
+                return {"skip": "there is no screen, and no Xvfb"}
+            command = ["xvfb-run", "-a", *command]
+        environment = {**os.environ, "NAPARI_CONFIG": str(self.folder / "napari.yaml")}
+        began = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        process = time.perf_counter() - began
+        for left in path.parent.glob("tmp*"):
+            shutil.rmtree(left)
+        if done.returncode or not done.stdout.strip():
+            raise SystemExit(f"{task} failed:\n{done.stderr[-3000:]}")
+        sample: Sample = json.loads(done.stdout.strip().splitlines()[-1])
+        sample["process"] = process
+        return sample
+
+
+def warm(source: str) -> None:
+    """Touch as much memory as a sample will need, and give it back.
+
+    A virtual machine fetches memory from its host when it is first touched, at up to ten times
+    the price of reading the file; who comes first would pay for all.
+    """
+    size = {"dicom": 900, "nii": 300, "gz": 300, "fmri": 200}[source]
+    np.ones(size << 17)
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    files = path.iterdir() if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)
+
+
+def compared(row: Row, samples: dict[str, list[Sample]]) -> Iterator[dict[str, Any]]:
+    """Yield one line for each peer, for the limit, and for an absolute goal."""
+    ours = [sample[row.measure] for sample in samples["ours"]]
+    for name, theirs in samples.items():
+        if name == "ours":
+            continue
+        values = [sample[row.measure] for sample in theirs]
+        if name == "limit":
+            assert row.limit is not None
+            _, share, goal = row.limit
+            # For the limit less is better: how many times longer we take than it.
+            ratios = [mine / (share * value) for mine, value in zip(ours, values, strict=True)]
+            verdict = judged([goal / ratio for ratio in ratios], 1.0)
+            error = "faster than the limit" if statistics.median(ratios) < 1 / TIE else ""
+        else:
+            goal = row.peers[name][1]
+            ratios = [value / mine for mine, value in zip(ours, values, strict=True)]
+            verdict, error = judged(ratios, goal), ""
+        yield {
+            "against": name, "ours": statistics.median(ours), "theirs": statistics.median(values),
+            "ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios),
+            "n": len(ratios), "goal": goal, "verdict": verdict, "error": error,
+            "standing": "" if name == "limit" else standing(statistics.median(ratios)),
+            "process": statistics.median(
+                b["process"] / a["process"] for a, b in zip(samples["ours"], theirs, strict=True)
+            ),
+            "second": _second(row, samples["ours"], theirs),
+        }  # fmt: skip
+    if row.at_most is not None:
+        yield {
+            "against": "absolute", "ours": statistics.median(ours), "theirs": row.at_most,
+            "ratio": statistics.median(ours) / row.at_most, "low": min(ours) / row.at_most,
+            "high": max(ours) / row.at_most, "n": len(ours), "goal": 1.0, "error": "",
+            "verdict": judged([row.at_most / value for value in ours], 1.0),
+            "standing": "", "process": None, "second": None,
+        }  # fmt: skip
+
+
+def _second(row: Row, ours: list[Sample], theirs: list[Sample]) -> float | None:
+    if row.measure != "first" or row.number == "21":
+        return None
+    pairs = zip(ours, theirs, strict=True)
+    return statistics.median(b["second"] / a["second"] for a, b in pairs)
+
+
+def judged(ratios: list[float], goal: float | None) -> str:
+    """Return whether the goal is reached, for certain or perhaps."""
+    if goal is None:
+        return "–"
+    upper = sorted(ratios)[len(ratios) // 2 :]
+    if statistics.median(upper) < goal:
+        return "missed"
+    return (
+        "reached"
+        if statistics.median(ratios) >= goal and min(ratios) >= goal / TIE
+        else ("inconclusive")
+    )
+
+
+def standing(ratio: float) -> str:
+    """Return whether we won, in one word."""
+    return "win" if ratio >= TIE else "loss" if ratio <= 1 / TIE else "tie"
+
+
+def text_of(result: dict[str, Any]) -> str:
+    """Return a row for the terminal."""
+    lines = [f"\n{result['row']}. {result['title']}   (load {result['load']:.1f})"]
+    lines += [f"   {name}: skipped, {why}" for name, why in result["skipped"].items()]
+    if result["error"]:
+        lines.append(f"   ERROR: {result['error']}")
+    for line in result["lines"]:
+        lines.append("   " + "  ".join(f"{cell:<14}" for cell in cells(result, line)))
+    return "\n".join(lines)
+
+
+def cells(result: dict[str, Any], line: dict[str, Any]) -> list[str]:
+    """Return what the table says about one comparison."""
+    name = {"limit": "physical limit", "absolute": "at most"}.get(line["against"], line["against"])
+    sign = "≥" if line["standing"] else "≤"
+    return [
+        f"{name:<24}",
+        f"{quantity(result, line['ours'])} : {quantity(result, line['theirs'])}",
+        f"{line['ratio']:.2f}× ({line['low']:.2f}–{line['high']:.2f})",
+        f"n {line['n']}",
+        f"{sign} {line['goal']:.3g}× {line['verdict']}" if line["goal"] else "",
+        line["standing"],
+        f"second {line['second']:.2f}×" if line["second"] and line["standing"] else "",
+        f"process {line['process']:.2f}×" if line["process"] and line["standing"] else "",
+    ]
+
+
+def quantity(result: dict[str, Any], value: float) -> str:
+    """Return seconds or megabytes as people read them."""
+    if result["measure"] == "peak_mb":
+        return f"{value:.0f} MB"
+    return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def markdown_of(results: list[dict[str, Any]], summary: str) -> str:
+    """Return the page that goes into docs/."""
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}"
+        for name in ("numpy", "pydicom", "dicomsdl", "nibabel", "SimpleITK", "dcm2niix", "napari")
+        if _installed(name)
+    )
+    lines = [
+        "# Speed, measured",
+        "",
+        '<!-- Written by `make bench ARGS="--markdown docs/performance.md"`; do not edit. -->',
+        "",
+        f"{os.cpu_count()} processors, {platform.system()}, Python {platform.python_version()};"
+        f" {versions}. Warm file cache.",
+        "",
+        "A ratio says how many times longer the other took; for the physical limit (the bare"
+        " reading or inflating of the same bytes) how many times longer we took. Median, lowest"
+        f" and highest of n pairs of fresh processes taken by turns. Below {TIE}× is a tie."
+        " *First* is the first run in a process, from after the import of that program's"
+        " libraries to the result; it includes what we import only when a file needs it."
+        " *Second* is the same again in the same process, *process* the whole process with"
+        " Python's start and all imports. Results had equal digests before anything was timed.",
+        "",
+        "| | what | against | ours : theirs | first | n | goal | | second | process |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        if result["error"]:
+            lines.append(f"| {result['row']} | {result['title']} | ERROR: {result['error']} |")
+        for line in result["lines"]:
+            row = [cell.replace("second ", "").replace("process ", "").replace("n ", "").strip()
+                   for cell in cells(result, line)]  # fmt: skip
+            lines.append(f"| {result['row']} | {result['title']} | " + " | ".join(row) + " |")
+        for name, why in result["skipped"].items():
+            lines.append(f"| {result['row']} | {result['title']} | {name} | skipped: {why} |")
+    loads = [result["load"] for result in results]
+    lines += ["", f"{summary}. Load of the machine {min(loads):.1f} to {max(loads):.1f}.", ""]
+    return "\n".join(lines)
+
+
+def _installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
