@@ -116,8 +116,9 @@ class ReslicedArray:
         coarse = [part[step // 2 :: step] or part[:1] for part in space]
         out = self._block(data, at, coarse)
         for axis, part in enumerate(space):
-            out = np.repeat(out, ceil(len(part) / out.shape[axis]), axis=axis)
-        return out[tuple(slice(len(part)) for part in space)]
+            from_coarse = np.minimum(np.arange(len(part)) // step, out.shape[axis] - 1)
+            out = out.take(from_coarse, axis=axis)
+        return out
 
     def _block(self, data: Any, at: tuple[int, ...], space: Sequence[range]) -> Array:
         """Interpolate one box of the grid, for one place along the extra axes."""

@@ -67,6 +67,8 @@ def limits_of(values: NDArray[Any], diverging: bool = False) -> Limits:
 def _sample(volume: Volume) -> NDArray[Any]:
     """Return some values of the volume that are tissue, flat."""
     data = volume.data
+    if data.size == 0:
+        return np.empty(0)
     if isinstance(data, LazyArray):
         # A compressed stream is read in order: the plane that is shown first is the one that
         # it has to reach anyway.
@@ -83,7 +85,7 @@ def _sample(volume: Volume) -> NDArray[Any]:
         # Three planes; more only where those are one flat value, such as air.
         if count >= 3 and values.size and values.min() < values.max():
             return values
-    return np.concatenate(found) if found else np.empty(0)
+    return np.concatenate(found)
 
 
 def _plane(data: Any, axis: int, number: int) -> NDArray[Any]:
