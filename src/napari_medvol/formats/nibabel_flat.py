@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
+from io import BytesIO, StringIO
 from math import prod
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from napari_medvol.arrays import LazyArray, rescale_into
+from napari_medvol.errors import ReadError
 from napari_medvol.formats.nibabel_opened import Array, Opened, rows_of
 from napari_medvol.formats.planes import (
     Decode,
@@ -21,12 +22,24 @@ from napari_medvol.formats.planes import (
     lazy_block,
     scaled_dtype,
 )
-from napari_medvol.formats.streams import head_of
+from napari_medvol.formats.streams import (
+    CompressedStream,
+    compression_of,
+    head_of,
+    read_exactly,
+    reading,
+)
 from napari_medvol.report import Finding
 from napari_medvol.volume import Axis, Field
 
 #: Bytes of an Analyze header (SPM's is the same).
 ANALYZE_SIZE: Final = 348
+
+#: MGH: bytes of the header, where the voxels begin, bytes behind them; place of a field.
+_MGH_HEADER_SIZE: Final = 90
+_MGH_OFFSET: Final = 284
+_MGH_FOOTER_SIZE: Final = 20
+_GOOD_RAS_FLAG: Final = 28
 
 #: PAR/REC "image_type_mr".
 _PHILIPS_TYPES: Final = {0: "magnitude", 1: "real", 2: "imaginary", 3: "phase"}
@@ -35,33 +48,52 @@ _AFNI_UNITS: Final = {77001: ("s", 1e-3), 77002: ("s", 1.0), 77003: ("Hz", 1.0)}
 
 
 def open_mgh(header_path: Path, image_path: Path, value: str) -> Opened:
-    """Open MGH or MGZ. Its TR, TE and TI are in ms, at the end of the file."""
-    from nibabel.freesurfer.mghformat import MGHImage
+    """Open MGH or MGZ. Its TR, TE and TI are in ms, behind the voxels."""
+    from nibabel.freesurfer.mghformat import MGHHeader
 
-    header = MGHImage.from_filename(str(header_path)).header
-    data = _block(image_path, header.get_data_shape(), header.get_data_dtype(), 284)
-    rows = rows_of("MGH header", header)
-    timing = {"tr": "ms", "te": "ms", "ti": "ms", "flip_angle": "rad"}
-    rows = [Field(r.group, r.name, r.value, timing.get(r.name, r.unit)) for r in rows]
-    repetition = float(header["tr"])
-    axes = (Axis("t", step=repetition / 1000, unit="s") if repetition > 0 else Axis("t"),)
+    head = head_of(image_path, _MGH_OFFSET).ljust(_MGH_OFFSET, b"\0")
+    header = MGHHeader(head[:_MGH_HEADER_SIZE])
+    if (header["dims"] < 1).any():
+        raise ReadError(
+            str(image_path),
+            f"its header is damaged: the lengths of its axes are {header['dims'].tolist()}",
+            "Copy or download the file again",
+        )
+    data = _block(image_path, header.get_data_shape(), header.get_data_dtype(), _MGH_OFFSET)
+    footer = _mgh_footer(image_path, _MGH_OFFSET + data.nbytes)
+    header = MGHHeader(head[:_MGH_HEADER_SIZE] + footer)
     findings = []
-    if not header["goodRASFlag"]:
+    if not head[_GOOD_RAS_FLAG] and not head[_GOOD_RAS_FLAG + 1]:
+        # FreeSurfer's MRI_CORONAL: rows are the directions of i, j and k. nibabel's default
+        # is the transpose.
+        header["Mdc"] = [[-1, 0, 0], [0, 0, -1], [0, 1, 0]]
         text = (
             "there is no orientation in the file (goodRASFlag is 0): FreeSurfer's coronal"
             " default was taken, left and right cannot be told"
         )
         findings.append(Finding(text, kind="no orientation"))
-    return Opened(
-        data,
-        header.get_affine(),
-        "vox2ras (Mdc, delta, Pxyz_c)",
-        header,
-        (image_path,),
-        axes[: data.ndim - 3],
-        rows,
-        findings,
-    )
+    units = {"tr": "ms", "te": "ms", "ti": "ms", "flip_angle": "rad"}
+    rows = [row._replace(unit=units.get(row.name, "")) for row in rows_of("MGH header", header)]
+    repetition = float(header["tr"])
+    time = Axis("t", step=repetition / 1000, unit="s") if repetition > 0 else Axis("t")
+    source, files = "vox2ras (Mdc, delta, Pxyz_c)", (image_path,)
+    axes = (time,) if data.ndim == 4 else ()
+    return Opened(data, header.get_affine(), source, header, files, axes, rows, findings)
+
+
+def _mgh_footer(path: Path, offset: int) -> bytes:
+    """Return the five numbers behind the voxels, or as many zeros as are not there."""
+    kind = compression_of(path)
+    try:
+        if kind:
+            stream = CompressedStream(path, kind)
+            stream.skip(offset)
+            return stream.read(_MGH_FOOTER_SIZE).ljust(_MGH_FOOTER_SIZE, b"\0")
+        footer = bytearray(_MGH_FOOTER_SIZE)
+        read_exactly(path, offset, memoryview(footer))
+        return bytes(footer)
+    except ReadError:  # optional; missing voxels are told of when they are asked for
+        return bytes(_MGH_FOOTER_SIZE)
 
 
 def open_analyze(header_path: Path, image_path: Path, value: str) -> Opened:
@@ -78,18 +110,12 @@ def open_analyze(header_path: Path, image_path: Path, value: str) -> Opened:
             "mat": FileHolder(filename=str(matrix_path)),
         }
     )
-    header = image.header
-    slope = header.get_slope_inter()[0]
-    data = _block(
-        image_path,
-        header.get_data_shape(),
-        header.get_data_dtype(),
-        int(header.get_data_offset()),
-        (1.0 if slope is None or value == "stored" else float(slope), 0.0),
-    )
+    header, proxy = image.header, image.dataobj
+    scale = (1.0, 0.0) if value == "stored" else (float(proxy.slope), float(proxy.inter))
+    data = _block(image_path, proxy.shape, proxy.dtype, int(proxy.offset), scale)
     source, findings = _analyze_orientation(matrix_path)
     files = (header_path, image_path, *([matrix_path] if matrix_path.is_file() else []))
-    is_colour = header.get_data_dtype().names is not None
+    is_colour = proxy.dtype.names is not None
     extra = [Axis(n) for n in ("t", "u", "v", "w")][: data.ndim - 3 - is_colour]
     axes = (*extra, Axis("rgb")) if is_colour else tuple(extra)
     rows = rows_of("Analyze header", header)
@@ -225,16 +251,17 @@ def _par_axis(header: Any) -> Axis:
     """Return the fourth axis, named by what varies along it."""
     varying = header.get_volume_labels()
     names = set(varying)
+    if names <= {"gradient orientation number", "diffusion b value number"}:
+        # Version 4.0 has no numbers of directions: nothing varies but the b value.
+        values, vectors = header.get_bvals_bvecs()
+        if values is not None:
+            return Axis("b", unit="s/mm²", values=_gradients(values, vectors))
     if names <= {"dynamic scan number"}:
         step = float(header.get_zooms()[3])
         return Axis("t", step=step, unit="s") if header.general_info["dyn_scan"] else Axis("t")
     if names == {"echo number"}:
         times = _of_first_slices(header, "echo_time")
         return Axis("echo", unit="ms", values=tuple(float(t) for t in times))
-    if names <= {"gradient orientation number", "diffusion b value number"}:
-        values, vectors = header.get_bvals_bvecs()
-        if values is not None:
-            return Axis("b", unit="s/mm²", values=_gradients(values, vectors))
     rows = zip(*varying.values(), strict=True)
     return Axis("volume", values=tuple(_described(list(varying), row) for row in rows))
 
@@ -261,11 +288,7 @@ def _described(names: Sequence[str], row: Sequence[Any]) -> str:
     return ", ".join(parts)
 
 
-def _text_of(path: Path) -> Any:
-    from io import StringIO
-
-    from napari_medvol.formats.streams import reading
-
+def _text_of(path: Path) -> StringIO:
     with reading(path):
         return StringIO(path.read_text(encoding="latin-1"))
 

@@ -72,28 +72,18 @@ def open_minc(header_path: Path, image_path: Path, value: str) -> Opened:
     """Open MINC1 (netCDF) or MINC2 (HDF5). Dimensions keep the file's order, space first."""
     with _minc(image_path) as (minc, irregular):
         names = [as_text(n) for n in minc._dim_names]  # noqa: SLF001 - nibabel has no other way
+        space, extra = _minc_order(names, image_path)
         shape = tuple(map(int, minc.get_data_shape()))
         affine = minc.get_affine()
         dtype = minc.get_data_dtype().newbyteorder("=")
         if value != "stored":
             dtype = _minc_dtype(minc, dtype)
-        axes = {
-            name: _minc_axis(name, dimension, shape[n] == 3 and dtype == np.uint8)
-            for n, (name, dimension) in enumerate(zip(names, minc._dims, strict=True))  # noqa: SLF001
-        }
+        axes = tuple(
+            _minc_axis(names[n], minc._dims[n], shape[n] == 3 and dtype == np.uint8)  # noqa: SLF001
+            for n in extra
+        )
         rows = _minc_rows(minc, names)
         unit = as_text(getattr(_attributes(minc._image), "units", ""))  # noqa: SLF001
-    space = [n for n, name in enumerate(names) if name.endswith("space")]
-    extra = sorted(
-        (n for n in range(len(names)) if n not in space),
-        key=lambda n: (names[n] == "vector_dimension", -n),
-    )
-    if len(space) != 3:
-        raise ReadError(
-            str(image_path),
-            f"it has {len(space)} axes of space ({', '.join(names)}), not 3",
-            "Convert it with mincreshape or mincconcat",
-        )
 
     def read_part(index: tuple[int, ...]) -> Array:
         with _minc(image_path) as (again, _):
@@ -103,26 +93,44 @@ def open_minc(header_path: Path, image_path: Path, value: str) -> Opened:
     # netCDF files are read whole by nibabel, so reading them plane by plane gains nothing.
     n_outer = len(shape) - 2 if head_of(image_path, 4) == _HDF5_MAGIC else 0
     source = PartPlanes(str(image_path), shape[:n_outer], shape[n_outer:], dtype, read_part)
-    findings = [
-        Finding(
-            f"the spacing along {name} is irregular: positions {positions} were put on an even"
-            " grid between the first and the last",
-            kind="irregular",
-        )
-        for name, positions in irregular.items()
-        if name.endswith("space")
-    ]
     return Opened(
         LazyArray(source).transpose([*space, *extra]),
         affine,
         "start, step and direction cosines",
         tuple(rows),
         (image_path,),
-        tuple(axes[names[n]] for n in extra),
+        axes,
         rows,
-        findings,
+        _irregularities(irregular),
         unit,
     )
+
+
+def _minc_order(names: Sequence[str], path: Path) -> tuple[list[int], list[int]]:
+    """Return which axes of the file are space, and the others, time first and colour last."""
+    space = [n for n, name in enumerate(names) if name.endswith("space")]
+    if len(space) != 3:
+        raise ReadError(
+            str(path),
+            f"it has {len(space)} axes of space ({', '.join(names)}), not 3",
+            "Convert it with mincreshape or mincconcat",
+        )
+    others = (n for n in range(len(names)) if n not in space)
+    return space, sorted(others, key=lambda n: (names[n] == "vector_dimension", -n))
+
+
+def _irregularities(irregular: dict[str, list[float]]) -> list[Finding]:
+    findings = []
+    for name, positions in irregular.items():
+        text = f"the spacing along {name} is irregular"
+        if not positions:
+            text += " and its positions are not in the file; its step was used"
+        elif name.endswith("space"):
+            text += f": slices at {positions} were put on an even grid from first to last"
+        else:
+            continue  # the axis has the positions as its values
+        findings.append(Finding(text, kind="irregular"))
+    return findings
 
 
 @contextmanager
@@ -169,7 +177,7 @@ def _minc2(path: Path) -> Iterator[tuple[Any, dict[str, list[float]]]]:
         dimensions, irregular, axes = file["minc-2.0"]["dimensions"], {}, []
         for name in minc._dim_names:  # noqa: SLF001
             axis = SimpleNamespace(**dict(dimensions[name].attrs))
-            if getattr(axis, "spacing", b"") == b"irregular" and dimensions[name].shape:
+            if getattr(axis, "spacing", b"") == b"irregular":
                 irregular[name] = _made_even(axis, np.asarray(dimensions[name], np.float64))
             axes.append(axis)
         minc._dims = axes  # noqa: SLF001
@@ -179,10 +187,12 @@ def _minc2(path: Path) -> Iterator[tuple[Any, dict[str, list[float]]]]:
 
 
 def _made_even(axis: Any, positions: Array) -> list[float]:
-    """Give an irregular axis the even step between its ends."""
+    """Give an irregular axis the even step between its ends; return its positions."""
     axis.spacing = b"regular__"
+    if positions.ndim != 1 or len(positions) < 2:
+        return []
     axis.start = float(positions[0])
-    axis.step = float(positions[-1] - positions[0]) / max(len(positions) - 1, 1) or 1.0
+    axis.step = float(positions[-1] - positions[0]) / (len(positions) - 1) or 1.0
     axis.positions = [float(p) for p in positions]
     return list(axis.positions)
 
@@ -327,12 +337,11 @@ def open_ecat(header_path: Path, image_path: Path, value: str) -> Opened:
 @contextmanager
 def _ecat(path: Path) -> Iterator[Any]:
     from nibabel.ecat import EcatImage
+    from nibabel.fileholders import FileHolder
 
-    image = EcatImage.from_filename(str(path))
-    try:
-        yield image
-    finally:
-        image.get_subheaders().fileobj.close()
+    with path.open("rb") as file:
+        holder = FileHolder(fileobj=file)
+        yield EcatImage.from_file_map({"header": holder, "image": holder})
 
 
 def _frame_numbers(image: Any) -> list[int]:

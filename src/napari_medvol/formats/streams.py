@@ -106,7 +106,7 @@ def read_exactly(path: Path, offset: int, target: memoryview) -> None:
         while filled < len(target):
             count = file.readinto(target[filled:])
             if not count:
-                raise truncated(path, offset + len(target), offset + filled)
+                raise truncated(path, offset + len(target), file.seek(0, 2))
             filled += count
 
 
