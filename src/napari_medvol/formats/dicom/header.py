@@ -46,6 +46,7 @@ _BINARY: Final = {
     "FD": "d",
 }
 _NOT_TEXT: Final = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "SQ"})
+_COMPLETE: Final = "Look whether the file is complete; copy it again from its source"
 _SEQUENCE_DELIMITER: Final = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
 
 
@@ -145,7 +146,8 @@ class Header:
             return ""
         if vr in _BINARY or vr == "AT":
             return "\\".join(f"{n:g}" if n % 1 else str(int(n)) for n in self.numbers(tag))
-        return _decoded(raw, self.raw(tags.SPECIFIC_CHARACTER_SET) or b"").strip(" \0\t\r\n")
+        text = _decoded(raw, self.raw(tags.SPECIFIC_CHARACTER_SET) or b"").strip(" \0\t\r\n")
+        return text.rstrip("=") if vr == "PN" else text
 
     def texts(self, tag: int) -> tuple[str, ...]:
         """Return the values of a multi-valued element; ``()`` when absent or empty."""
@@ -281,15 +283,29 @@ def _elements(
     cut = ""
     try:
         elements = walk.read(file, block, layouts)
-        if elements.transfer_syntax != DEFLATED:
-            return elements, file, ""
-        inflated = Inflated(file, elements.end)
-        return walk.read_inflated(inflated, elements), inflated, ""
+        if elements.transfer_syntax == DEFLATED:
+            return *_inflated_elements(file, elements), ""
     except CutOff as error:
         cut = str(error)
     except Unsure:
         pass
+    else:
+        return elements, file, ""
     return _pydicom_elements(file), file, cut
+
+
+def _inflated_elements(file: OpenFile, meta: Elements) -> tuple[Elements, ByteSource]:
+    """Return the elements of a deflated file; pydicom would inflate all of it to memory."""
+    inflated = Inflated(file, meta.end)
+    try:
+        elements = walk.read_inflated(inflated, meta)
+    except Unsure as error:
+        raise ReadError(
+            str(file.path), f"the deflated header cannot be read ({error})", _COMPLETE
+        ) from error
+    if inflated.end() == 0:
+        raise ReadError(str(file.path), "the deflated header is damaged", _COMPLETE)
+    return elements, inflated
 
 
 def deflated_start(file: OpenFile) -> int:
@@ -301,19 +317,18 @@ def _pydicom_dataset(file: OpenFile) -> tuple[Dataset, int]:
     """Return the dataset before the pixels, and where the pixel element begins."""
     from pydicom import dcmread
 
-    stream = file.stream()
     force = file.read_at(4, 128) != b"DICM"
     try:
-        with walk.quietly():
+        with file.stream() as stream, walk.quietly():
             dataset = dcmread(stream, stop_before_pixels=True, force=force)
+            return dataset, stream.tell()
     # pydicom lets errors of many types through for damaged files.
     except Exception as error:
         raise ReadError(
             str(file.path),
             f"the DICOM header cannot be read ({type(error).__name__}: {error})",
-            "Look whether the file is complete; copy it again from its source",
+            _COMPLETE,
         ) from error
-    return dataset, stream.tell()
 
 
 def _pydicom_elements(file: OpenFile) -> Elements:

@@ -326,7 +326,7 @@ class _Walk:
         while at < self.size:
             index = self.window.hold(at, 12)
             if len(self.window.block) - index < 8:
-                if len(self.window.block) == index:
+                if len(self.window.block) == index and at == self.window.source.end():
                     break
                 raise CutOff("the file ends in the header of an element")
             at = self._step(at, index, element_at)
