@@ -1,0 +1,313 @@
+"""What a person does in a window, and sees there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+from napari._app_model import get_app_model
+from napari.utils.notifications import Notification
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication
+
+import napari_medvol
+from napari_medvol.affines import apply_affine
+from napari_medvol.arrays import lazy_volume
+from napari_medvol.report import Finding, GeometryReport
+from napari_medvol.reslice import ReslicedArray
+from napari_medvol.viewer import phantoms
+from napari_medvol.viewer.chooser import SeriesChooser
+from napari_medvol.viewer.opening import show
+from napari_medvol.viewer.planes import show_plane
+from napari_medvol.volume import Field, Volume
+from tests.phantoms.sources import ArraySource
+from tests.phantoms.volumes import affine_along, rotated, sheared
+from tests.viewer.scenes import blob, marked
+
+pytestmark = pytest.mark.usefixtures("qapp")
+
+PLACE = (30.0, 22.0, 26.0)
+SHAPE = (70, 72, 66)
+ORIENTED = {
+    "LPS": affine_along("LPS", (1.5, 1.5, 1.5)),
+    "PIR": affine_along("PIR", (1.5, 1.5, 1.5)),
+    "ASL": affine_along("ASL", (1.5, 1.5, 1.5)),
+    "oblique": rotated(affine_along("LPS", (1.5, 1.5, 1.5)), 15),
+    "tilted": sheared(affine_along("LPS", (1.5, 1.5, 1.5)), 0.3),
+}
+
+
+def open_by_hand(viewer: Any, *paths: Path) -> None:
+    """Do what the window does after a drop, a dialog or on the command line."""
+    viewer.window._qt_viewer._qt_open([str(p) for p in paths], stack=False, plugin="napari-medvol")
+
+
+def bright_spot(viewer: Any) -> tuple[float, float]:
+    """Return where on the canvas the brightest spot is: right and down, 0 to 1."""
+    QApplication.processEvents()
+    picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].sum(axis=-1).astype(float)
+    rows, columns = np.nonzero(picture > 0.8 * picture.max())
+    return float(columns.mean() / picture.shape[1]), float(rows.mean() / picture.shape[0])
+
+
+def centred_blob(affine: np.ndarray) -> Volume:
+    """A blob 30 mm to the right, 22 to the front and 26 to the head of the grid's middle."""
+    moved = affine.copy()
+    moved[:3, 3] -= apply_affine(affine, (np.array(SHAPE) - 1) / 2)
+    return blob(moved, PLACE, SHAPE, sigma=4.0)
+
+
+@pytest.mark.parametrize("affine", ORIENTED.values(), ids=ORIENTED.keys())
+def test_right_is_left_on_the_screen_front_and_head_are_up_and_3d_is_no_mirror(
+    make_napari_viewer: Callable[..., Any], affine: np.ndarray
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    show(viewer, [centred_blob(affine)])
+    viewer.dims.point = napari_medvol.from_ras(viewer, PLACE)
+
+    show_plane(viewer, "axial")
+    right, down = bright_spot(viewer)
+    assert right < 0.45
+    assert down < 0.45
+    show_plane(viewer, "coronal")
+    right, down = bright_spot(viewer)
+    assert right < 0.45
+    assert down < 0.45
+    show_plane(viewer, "sagittal")
+    right, down = bright_spot(viewer)
+    assert right < 0.45  # front is to the left
+    assert down < 0.45
+
+    viewer.dims.order = (0, 1, 2)
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    # From the front: looking to the back (+y), head (−z) up.
+    viewer.scene.camera.set_view_direction((0, 1, 0), up_direction=(-1, 0, 0))
+    right, down = bright_spot(viewer)
+    assert right < 0.45
+    assert down < 0.45
+    # From the back the patient's right is on the right: a true turn, no mirror.
+    viewer.scene.camera.set_view_direction((0, -1, 0), up_direction=(-1, 0, 0))
+    right, down = bright_spot(viewer)
+    assert right > 0.55
+    assert down < 0.45
+
+
+def test_a_series_folder_opened_by_hand_asks_which_and_opens_the_chosen(
+    make_napari_viewer: Callable[..., Any], two_scans: Path
+) -> None:
+    viewer = make_napari_viewer()
+    asked: list[str] = []
+
+    def choose_the_second() -> None:
+        dialog = QApplication.activeModalWidget()
+        asked.append(dialog.table.item(0, 1).text())
+        dialog.table.clearSelection()
+        dialog.table.selectRow(1)
+        dialog.open_button.click()
+
+    QTimer.singleShot(300, choose_the_second)
+    open_by_hand(viewer, two_scans)
+
+    assert asked == ["a"]
+    assert [layer.name for layer in viewer.layers] == ["b"]
+
+
+def test_escape_opens_nothing_and_is_no_error(
+    make_napari_viewer: Callable[..., Any], two_scans: Path, told: list[Notification]
+) -> None:
+    viewer = make_napari_viewer()
+
+    QTimer.singleShot(300, lambda: QApplication.activeModalWidget().reject())
+    open_by_hand(viewer, two_scans)
+
+    assert not viewer.layers
+    assert not told
+
+
+def test_a_script_is_not_asked(make_napari_viewer: Callable[..., Any], two_scans: Path) -> None:
+    viewer = make_napari_viewer()
+
+    layers = viewer.open(two_scans, plugin="napari-medvol")
+
+    assert [(layer.name, layer.visible) for layer in layers] == [("a", True), ("b", False)]
+
+
+@pytest.fixture
+def two_scans(tmp_path: Path) -> Path:
+    for name in "ab":
+        data = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+        nib.Nifti1Image(data, affine_along("LPS")).to_filename(tmp_path / f"{name}.nii.gz")
+    return tmp_path
+
+
+def test_a_broken_file_opened_by_hand_is_one_notification_with_its_name(
+    make_napari_viewer: Callable[..., Any], tmp_path: Path, told: list[Notification]
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    (tmp_path / "broken.nii").write_bytes(b"not a scan")
+
+    open_by_hand(viewer, tmp_path / "broken.nii")
+
+    (one,) = told
+    assert one.severity.name == "ERROR"
+    assert one.message.startswith("broken.nii: ")
+    assert "Traceback" not in one.message
+    assert not viewer.layers
+
+
+def test_before_the_window_is_there_a_notification_waits_for_it(
+    make_napari_viewer: Callable[..., Any], tmp_path: Path, told: list[Notification], qtbot: Any
+) -> None:
+    viewer = make_napari_viewer(show=False)
+    (tmp_path / "broken.nii").write_bytes(b"not a scan")
+
+    open_by_hand(viewer, tmp_path / "broken.nii")
+
+    assert not told
+    qtbot.waitUntil(lambda: len(told) == 1, timeout=5000)
+
+
+def test_layers_that_the_reader_gives_are_followed_in_every_window(
+    make_napari_viewer: Callable[..., Any], tmp_path: Path
+) -> None:
+    first, second = make_napari_viewer(), make_napari_viewer()
+    path = tmp_path / "askew.nii.gz"
+    askew = rotated(affine_along("LPS"), 15)
+    nib.Nifti1Image(np.ones((9, 10, 11), np.int16), askew).to_filename(path)
+
+    for viewer in (first, second):
+        (layer,) = viewer.open(path, plugin="napari-medvol")
+        assert isinstance(layer.data, ReslicedArray)
+        viewer.dims.ndisplay = 3
+        assert not isinstance(layer.data, ReslicedArray)
+
+
+def test_the_commands_act_on_the_window(
+    make_napari_viewer: Callable[..., Any], told: list[Notification]
+) -> None:
+    viewer = make_napari_viewer(show=True)
+
+    def run(command: str) -> None:
+        get_app_model().commands.execute_command(f"napari-medvol.{command}").result()
+
+    run("axial")
+    assert "nothing in the viewer has three axes" in told[-1].message
+    show(viewer, [marked(rotated(affine_along("LPS"), 15))])
+    run("coronal")
+    assert tuple(viewer.dims.order) == (1, 0, 2)
+    run("sagittal")
+    assert tuple(viewer.dims.order) == (2, 0, 1)
+    run("axial")
+    assert tuple(viewer.dims.order) == (0, 1, 2)
+    run("toggle_oblique")
+    assert viewer.layers[0].name == "marked (own grid)"
+    viewer.layers.selection.clear()
+    run("toggle_oblique")
+    assert told[-1].message == "None of the selected layers is oblique."
+
+
+def test_a_plane_turns_4d_data_around_its_space_only(
+    make_napari_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_napari_viewer()
+    show(viewer, [phantoms.head_fmri(n_frames=3)])
+
+    show_plane(viewer, "sagittal")
+
+    assert tuple(viewer.dims.order) == (0, 3, 1, 2)
+
+
+def test_the_rest_is_read_behind_the_first_picture(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    source = ArraySource(np.ones((50, 12, 14), np.int16))
+    volume = Volume(lazy_volume(source), affine_along("LPS"), name="lazy")
+    viewer = make_napari_viewer()
+
+    show(viewer, [volume])
+    at_first = len(source.reads)
+
+    assert at_first < 10
+    qtbot.waitUntil(lambda: volume.data.store.is_complete, timeout=5000)
+    assert len(source.reads) == 50
+
+
+@pytest.fixture
+def volumes() -> list[Volume]:
+    def series(number: int, n_slices: int, *odd: str) -> Volume:
+        return Volume(
+            np.zeros((8, 8, n_slices)),
+            np.eye(4),
+            name=f"series {number}",
+            header=(Field("Series", "SeriesNumber", str(number)),),
+            report=GeometryReport(findings=tuple(map(Finding, odd))),
+        )
+
+    return [series(2, 3), series(9, 30), series(10, 5, "a gap of 4 mm", "tilted")]
+
+
+def test_the_largest_series_is_offered_and_enter_opens_it(
+    qtbot: Any, volumes: list[Volume]
+) -> None:
+    dialog = SeriesChooser(volumes)
+    qtbot.addWidget(dialog)
+    dialog.show()
+
+    assert dialog.open_button.text() == "Open 1 selected"
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+
+    assert dialog.result() == 1
+    assert dialog.chosen() == [volumes[1]]
+
+
+def test_several_series_are_chosen_by_keyboard(qtbot: Any, volumes: list[Volume]) -> None:
+    dialog = SeriesChooser(volumes)
+    qtbot.addWidget(dialog)
+    dialog.show()
+
+    qtbot.keyClick(dialog.table, Qt.Key.Key_Up)
+    qtbot.keyClick(dialog.table, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+
+    assert dialog.chosen() == volumes[:2]
+    assert dialog.open_button.text() == "Open 2 selected"
+
+
+def test_all_series_are_one_click(qtbot: Any, volumes: list[Volume]) -> None:
+    dialog = SeriesChooser(volumes)
+    qtbot.addWidget(dialog)
+
+    qtbot.mouseClick(dialog.all_button, Qt.MouseButton.LeftButton)
+
+    assert dialog.result() == 1
+    assert dialog.chosen() == volumes
+
+
+def test_nothing_selected_cannot_be_opened(qtbot: Any, volumes: list[Volume]) -> None:
+    dialog = SeriesChooser(volumes)
+    qtbot.addWidget(dialog)
+
+    dialog.table.clearSelection()
+
+    assert not dialog.open_button.isEnabled()
+
+
+def test_series_numbers_sort_as_numbers_and_the_choice_stays_right(
+    qtbot: Any, volumes: list[Volume]
+) -> None:
+    dialog = SeriesChooser(volumes)
+    qtbot.addWidget(dialog)
+    dialog.table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+
+    shown = [dialog.table.item(row, 0).text() for row in range(3)]
+    dialog.table.clearSelection()
+    dialog.table.selectRow(0)
+
+    assert shown == ["10", "9", "2"]
+    assert dialog.chosen() == [volumes[2]]
+    assert dialog.table.item(0, 7).text() == "a gap of 4 mm"
+    assert dialog.table.item(0, 7).toolTip() == "a gap of 4 mm\ntilted"
