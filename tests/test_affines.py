@@ -69,7 +69,7 @@ def _canonical(affine: Affine, shape: tuple[int, ...]) -> tuple[Affine, tuple[in
 
 @given(grids(shear=2.0), shapes)
 def test_canonical_order_is_reached_in_one_turn(affine: Affine, shape: tuple[int, ...]) -> None:
-    # nibabel's greedy choice flips to and fro on sheared grids (nibabel #1449).
+    # nibabel's greedy choice does not settle on sheared grids (nibabel #1449).
     once, shape_once = _canonical(affine, shape)
     twice, shape_twice = _canonical(once, shape_once)
 

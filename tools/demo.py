@@ -14,6 +14,7 @@ from pathlib import Path
 import napari
 from napari.layers import Layer
 from npe2 import PluginManager
+from qtpy.QtWidgets import QApplication
 
 import napari_medvol
 
@@ -39,6 +40,9 @@ def main() -> int:
     if asked.picture is None:
         napari.run()
         return 0
+    viewer.window.resize(1280, 900)
+    QApplication.processEvents()
+    viewer.fit_to_view()
     viewer.screenshot(str(asked.picture), canvas_only=False, flash=False)
     viewer.close()
     print(f"drawn into {asked.picture}")
