@@ -21,7 +21,9 @@ class Choices:
         blank on a uniform grid and uneven spacing is interpolated to the smallest gap.
     value : str
         ``"real"``: rescale slope and intercept applied, integers kept where they can be;
-        ``"float"``: the same, always floating point; ``"stored"``: as in the file.
+        ``"float"``: the same, always floating point; ``"stored"``: as in the file. DICOM has
+        more: ``"suvbw"``, ``"suvlbm"``, ``"suvbsa"`` (PET), ``"fp"`` (Philips' floating
+        point), ``"rwv"`` (real-world value map).
     mosaic : int, optional
         Number of slices in a Siemens mosaic whose private elements were removed.
     form : {"auto", "sform", "qform", "pixdim"}

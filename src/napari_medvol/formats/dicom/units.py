@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -106,23 +106,42 @@ def blank_of(frame: Frame) -> float:
     return 0.0
 
 
-def display_of(frame: Frame, scale: Scale) -> Display:
-    """Return what the file says about showing it, in real values."""
-    centers = frame.numbers(tags.WINDOW_CENTER)
-    widths = frame.numbers(tags.WINDOW_WIDTH)
-    names = frame.text(tags.WINDOW_CENTER_WIDTH_EXPLANATION).split("\\")
-    function = frame.text(tags.VOI_LUT_FUNCTION) or "LINEAR"
-    windows = tuple(
-        Window(center, width, names[n].strip() if n < len(names) else "", function)
-        for n, (center, width) in enumerate(zip(centers, widths, strict=False))
-        if np.isfinite(center) and np.isfinite(width) and width > 0
-    )
+def display_of(frame: Frame, scale: Scale, over_real: float | None) -> Display:
+    """Return what the file says about showing it, in the unit of the volume.
+
+    Parameters
+    ----------
+    frame : Frame
+    scale : (slope, intercept)
+        Stored values to the unit of the volume.
+    over_real : float or None
+        Factor from rescaled values, which windows are in (PS3.3 C.11.2.1.2), to that unit;
+        None where there is none, and then windows are left out.
+    """
     padding = padding_of(frame)
     if padding is not None:
         low, high = sorted(end * scale[0] + scale[1] for end in padding)
         padding = (low, high)
     inverted = frame.text(tags.PHOTOMETRIC_INTERPRETATION) == "MONOCHROME1"
+    windows = () if over_real is None else _windows(frame, over_real)
     return Display(windows=windows, padding=padding, inverted=inverted)
+
+
+def _windows(frame: Frame, factor: float) -> tuple[Window, ...]:
+    centers = frame.numbers(tags.WINDOW_CENTER)
+    widths = frame.numbers(tags.WINDOW_WIDTH)
+    names = frame.text(tags.WINDOW_CENTER_WIDTH_EXPLANATION).split("\\")
+    function = frame.text(tags.VOI_LUT_FUNCTION) or "LINEAR"
+    return tuple(
+        Window(
+            center * factor,
+            width * factor,
+            names[n].strip() if n < len(names) else "",
+            function,
+        )
+        for n, (center, width) in enumerate(zip(centers, widths, strict=False))
+        if np.isfinite(center) and np.isfinite(width) and width > 0
+    )
 
 
 class RealValues(Rescaled):
@@ -151,9 +170,13 @@ class RealValues(Rescaled):
 
 
 def real_values(
-    source: PlaneSource, frames: Sequence[Frame | None], value: str
-) -> tuple[PlaneSource, np.dtype[Any]]:
-    """Return `source` in the asked unit, and the type of its values.
+    source: PlaneSource,
+    frames: Sequence[Frame | None],
+    scale: Callable[[Frame], Scale],
+    *,
+    always_float: bool = False,
+) -> PlaneSource:
+    """Return `source` with slope and intercept applied plane by plane.
 
     Parameters
     ----------
@@ -161,25 +184,27 @@ def real_values(
         Of stored values.
     frames : sequence of Frame or None
         One per plane; None for a plane that no file holds.
-    value : {"real", "stored", "float"}
-        "float": real values as float32 whatever the file's type.
+    scale : callable
+        Frame to (slope, intercept).
+    always_float : bool
+        Floating point even where integers would hold the values.
     """
     held = [frame for frame in frames if frame is not None]
-    scales = [scale_of(frame) if frame is not None else (0.0, 0.0) for frame in frames]
-    fallback = scale_of(held[0])
-    scales = [s if s[0] else fallback for s in scales]
-    if value == "stored" or (value == "real" and set(scales) == {(1.0, 0.0)}):
-        return source, source.dtype
-    if value == "float":
+    fallback = scale(held[0])
+    scales = [scale(frame) if frame is not None else fallback for frame in frames]
+    if always_float:
         dtype = np.dtype(np.float64 if source.dtype.itemsize > 2 else np.float32)
-        return Rescaled(source, scales.__getitem__, dtype), dtype
+        return Rescaled(source, scales.__getitem__, dtype)
+    if set(scales) == {(1.0, 0.0)}:
+        return source
     low, high = stored_range(held[0], source.dtype)
     dtype = real_dtype(source.dtype, low, high, scales)
-    if dtype.kind in "iu" and dtype.itemsize > source.dtype.itemsize:
+    shifted = all(slope == 1 for slope, _ in scales)
+    if dtype.kind in "iu" and dtype.itemsize == 4 and source.dtype.itemsize == 2 and shifted:
         probed = real_dtype(source.dtype, *_probed_range(source, frames), scales)
         if probed.itemsize < dtype.itemsize:
-            return RealValues(source, scales.__getitem__, probed), probed
-    return Rescaled(source, scales.__getitem__, dtype), dtype
+            return RealValues(source, scales.__getitem__, probed)
+    return Rescaled(source, scales.__getitem__, dtype)
 
 
 def _probed_range(source: PlaneSource, frames: Sequence[Frame | None]) -> tuple[float, float]:

@@ -12,8 +12,10 @@ import numpy as np
 
 from napari_medvol.affines import Affine, swap_lps_ras
 from napari_medvol.arrays import LazyArray, lazy_volume
+from napari_medvol.errors import ReadError
 from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom.conversions import Conversion, conversion_of
 from napari_medvol.formats.dicom.frames import Frame
 from napari_medvol.formats.dicom.grid import Blend, affine_of, normal_of, tilt_of
 from napari_medvol.formats.dicom.header import Header
@@ -26,8 +28,6 @@ from napari_medvol.formats.dicom.units import (
     blank_of,
     display_of,
     real_values,
-    scale_of,
-    unit_of,
 )
 from napari_medvol.report import Finding, GeometryReport, SliceSource
 from napari_medvol.stores import PlaneSource
@@ -56,9 +56,30 @@ class DicomNative:
     frames : tuple of Frame or None
         In the order of the planes of the data (k fastest); None where no file holds a plane
         by itself.
+    stack : Stack
+    choices : Choices
+        What it was read with: the same stack gives the volume in another unit.
     """
 
     frames: tuple[Frame | None, ...]
+    stack: Stack
+    choices: Choices
+
+
+def in_unit(volume: Volume, value: str) -> Volume:
+    """Return the volume read anew in another unit; see ``value`` of ``read``.
+
+    Raises
+    ------
+    ReadError
+        If the volume does not come from DICOM files as it is, or lacks what the unit needs.
+    """
+    native = volume.native
+    if not isinstance(native, DicomNative) or volume.history:
+        why = "only a DICOM volume as it was read can be shown in another unit"
+        raise ReadError(volume.name, why, "Open the series again and choose the unit first")
+    other = volume_of_stack(native.stack, replace(native.choices, value=value))
+    return replace(other, name=volume.name, history=volume.history)
 
 
 def volume_of_stack(stack: Stack, choices: Choices) -> Volume:
@@ -70,22 +91,23 @@ def volume_of_stack(stack: Stack, choices: Choices) -> Volume:
     choices : Choices
     """
     lead = stack.first
-    data, frames = _data(stack, choices)
+    held = [f for row in stack.repeats.table for f in row if not f.header.problem]
+    conversion = conversion_of(held, choices.value)
+    data, frames = _data(stack, conversion, always_float=choices.value == "float")
     axes = stack.repeats.axes
     if data.ndim > 3 + len(axes):
         axes = (*axes, Axis("rgb"))
-    stored = choices.value == "stored"
     return Volume(
         data,
         _affine(stack),
         axes=axes,
-        unit="" if stored else unit_of(lead),
-        display=display_of(lead, (1.0, 0.0) if stored else scale_of(lead)),
+        unit=conversion.unit,
+        display=display_of(lead, conversion.scale_of(lead), conversion.over_real),
         frame_of_reference=lead.text(tags.FRAME_OF_REFERENCE_UID) or None,
         header=header_rows(lead),
-        native=DicomNative(frames),
+        native=DicomNative(frames, stack, choices),
         name=series_name(lead),
-        report=_report(stack, frames),
+        report=_report(stack, frames, conversion.findings),
     )
 
 
@@ -97,7 +119,9 @@ def _affine(stack: Stack) -> Affine:
     return affine_of(stack.grid, lead.orientation, lead.spacing)
 
 
-def _data(stack: Stack, choices: Choices) -> tuple[LazyArray, tuple[Frame | None, ...]]:
+def _data(
+    stack: Stack, conversion: Conversion, *, always_float: bool
+) -> tuple[LazyArray, tuple[Frame | None, ...]]:
     table = stack.repeats.table
     slots: Sequence[int | Blend | None] = (
         stack.grid.slots if stack.grid is not None else tuple(range(len(table)))
@@ -112,8 +136,7 @@ def _data(stack: Stack, choices: Choices) -> tuple[LazyArray, tuple[Frame | None
     lead = stack.first
     stored = _stored(frames, (*stack.repeats.shape[::-1], len(rows)), lead)
     readable = [frame if frame and not frame.header.problem else None for frame in frames]
-    source: PlaneSource
-    source, _ = real_values(stored, readable, choices.value)
+    source = real_values(stored, readable, conversion.scale_of, always_float=always_float)
     if blended:
         source = Blended(source, slots)
         frames = tuple(
@@ -146,7 +169,9 @@ def _readable(frame: Frame | None) -> tuple[Header, int] | None:
     return frame.header, frame.number
 
 
-def _report(stack: Stack, frames: tuple[Frame | None, ...]) -> GeometryReport:
+def _report(
+    stack: Stack, frames: tuple[Frame | None, ...], said: tuple[Finding, ...]
+) -> GeometryReport:
     lead = stack.first
     grid = stack.grid
     held = [frame for row in stack.repeats.table for frame in row]
@@ -158,7 +183,8 @@ def _report(stack: Stack, frames: tuple[Frame | None, ...]) -> GeometryReport:
     ignored = [(name, value) for name, tag in _IGNORED if (value := lead.text(tag))]
     if lead.spacing_from:
         used.append((lead.spacing_from, _pair(lead.spacing)))
-    findings = [*stack.findings, *lead.findings, *_in_plane(lead), *_warned(lead), *_bad(held)]
+    findings = [*stack.findings, *lead.findings, *_in_plane(lead), *_warned(lead)]
+    findings += [*_bad(held), *said]
     if grid is None:
         findings.append(
             Finding("the file does not say where the image lies in the patient", "note", "place")

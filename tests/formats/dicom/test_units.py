@@ -1,0 +1,352 @@
+"""Which number a stored value stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import Dataset
+
+from napari_medvol import MedVolError, Volume, read
+from napari_medvol.errors import DecodeError
+from napari_medvol.formats.dicom.volumes import in_unit
+from tests.phantoms.dicom import write_series, write_slice
+
+STORED = np.arange(3 * 4 * 5).reshape(3, 4, 5)
+
+
+def only(path: Path, **choices: Any) -> Volume:
+    (volume,) = read(path, **choices)
+    return volume
+
+
+def values(volume: Volume) -> Any:
+    return np.asarray(volume.data).T
+
+
+@pytest.mark.parametrize(
+    ("stored", "bits", "rescale", "expected"),
+    [
+        ("int16", 16, (1, 0), "int16"),
+        ("int16", 16, None, "int16"),
+        ("uint16", 12, (1, -1024), "int16"),
+        ("uint16", 16, (1, -1024), "int16"),
+        ("int16", 16, (1, -1024), "int16"),
+        ("uint8", 8, (2, 0), "uint16"),
+        ("uint16", 12, (4, -100), "int16"),
+        ("uint16", 16, (0.5, 0), "float32"),
+        ("uint16", 12, (1, 0.5), "float32"),
+        ("uint16", 16, (0, 5), "uint16"),
+    ],
+)
+def test_integers_stay_integers_where_they_can(
+    tmp_path: Path,
+    stored: str,
+    bits: int,
+    rescale: tuple[float, float] | None,
+    expected: str,
+) -> None:
+    write_series(tmp_path, STORED.astype(stored), bits_stored=bits, rescale=rescale)
+
+    volume = only(tmp_path)
+
+    slope, intercept = rescale or (1, 0)
+    assert volume.dtype == expected
+    # A slope of 0 is no slope.
+    real = STORED * (slope or 1) + intercept
+    np.testing.assert_allclose(values(volume), real, rtol=1e-6)
+
+
+def test_values_beyond_what_was_looked_at_are_an_error_never_wrapped(tmp_path: Path) -> None:
+    stored = np.zeros((9, 4, 5), np.int16)
+    stored[2, 0, 0] = -32768
+    write_series(tmp_path, stored, rescale=(1, -1024))
+
+    volume = only(tmp_path)
+
+    assert volume.dtype == np.int16
+    with pytest.raises(DecodeError, match="-33792 to -1024, outside int16"):
+        np.asarray(volume.data)
+    assert values(only(tmp_path, value="float"))[2, 0, 0] == -33792
+
+
+def test_padding_that_does_not_fit_is_known_beforehand(tmp_path: Path) -> None:
+    stored = np.zeros((9, 4, 5), np.int16)
+    stored[2, 0, 0] = -32768
+    write_series(tmp_path, stored, rescale=(1, -1024), padding=-32768)
+
+    volume = only(tmp_path)
+
+    assert volume.dtype == np.int32
+    assert values(volume)[2, 0, 0] == -33792
+    assert volume.display.padding == (-33792, -33792)
+
+
+def test_stored_values_and_floats_can_be_asked_for(tmp_path: Path) -> None:
+    write_series(tmp_path, STORED.astype(np.int16), rescale=(2, -24))
+
+    stored, floating = only(tmp_path, value="stored"), only(tmp_path, value="float")
+
+    np.testing.assert_array_equal(values(stored), STORED)
+    assert (stored.dtype, stored.unit) == (np.int16, "")
+    np.testing.assert_array_equal(values(floating), STORED * 2 - 24)
+    assert (floating.dtype, floating.unit) == (np.float32, "HU")
+
+
+def test_every_slice_of_a_pet_has_its_own_slope(tmp_path: Path) -> None:
+    for k in range(3):
+        write_slice(
+            tmp_path / f"{k}.dcm",
+            STORED[k].astype(np.int16),
+            position=(0, 0, 3 * k),
+            instance=k + 1,
+            modality="PT",
+            rescale=(0.5 + 0.1 * k, 0),
+            elements={"Units": "BQML"},
+        )
+
+    volume = only(tmp_path)
+
+    slopes = np.array([0.5, 0.6, 0.7])[:, None, None]
+    np.testing.assert_allclose(values(volume), STORED * slopes, rtol=1e-6)
+    assert (volume.dtype, volume.unit) == (np.float32, "Bq/ml")
+
+
+def test_monochrome1_is_shown_inverted_and_its_values_are_kept(tmp_path: Path) -> None:
+    write_series(tmp_path, STORED.astype(np.uint16), photometric="MONOCHROME1", rescale=None)
+
+    volume = only(tmp_path)
+
+    np.testing.assert_array_equal(values(volume), STORED)
+    assert volume.display.inverted
+
+
+@pytest.mark.parametrize("vr", ["US", "SS"])
+def test_padding_is_in_stored_units_and_shown_in_real_ones(tmp_path: Path, vr: str) -> None:
+    stored = -2000 if vr == "SS" else 2**16 - 2000  # the same bits, by a careless writer
+    elements: Mapping[str | int, Any] = {0x00280120: (vr, stored), 0x00280121: ("SS", -1990)}
+    write_series(
+        tmp_path, STORED.astype(np.int16), modality="CT", rescale=(1, -1024), elements=elements
+    )
+
+    assert only(tmp_path).display.padding == (-3024, -3014)
+
+
+def test_windows_keep_their_explanations(tmp_path: Path) -> None:
+    elements = {
+        "WindowCenter": ["40", "-600"],
+        "WindowWidth": ["400", "1500"],
+        "WindowCenterWidthExplanation": ["SOFT", "LUNG"],
+    }
+    write_series(tmp_path, STORED.astype(np.int16), elements=elements)
+
+    windows = only(tmp_path).display.windows
+
+    assert [(w.center, w.width, w.explanation) for w in windows] == [
+        (40, 400, "SOFT"),
+        (-600, 1500, "LUNG"),
+    ]
+
+
+def pet(folder: Path, **changes: Any) -> Path:
+    """Write a PET whose every SUV input is given, but for `changes`."""
+    item = Dataset()
+    item.RadionuclideTotalDose = "370000000"
+    item.RadionuclideHalfLife = "6588"
+    item.RadiopharmaceuticalStartTime = "090000"
+    for keyword in [k for k in changes if k in item]:
+        value = changes.pop(keyword)
+        if value is None:
+            del item[keyword]
+        else:
+            setattr(item, keyword, value)
+    elements = {
+        "Units": "BQML",
+        "CorrectedImage": ["ATTN", "DECY"],
+        "DecayCorrection": "START",
+        "SeriesDate": "20240102",
+        "SeriesTime": "100000",
+        "AcquisitionTime": "100100",
+        "PatientWeight": "70",
+        "PatientSize": "1.75",
+        "PatientSex": "M",
+        "RadiopharmaceuticalInformationSequence": [item],
+        **changes,
+    }
+    write_series(
+        folder, STORED.astype(np.int16) * 100, modality="PT", rescale=(2, 0), elements=elements
+    )
+    return folder
+
+
+ACTIVITY = STORED * 200.0
+DOSE = 370e6 * 2 ** (-3600 / 6588)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("suvbw", 70e3),
+        ("suvlbm", (1.10 * 70 - 128 * (70 / 175) ** 2) * 1e3),
+        ("suvbsa", 0.007184 * 70**0.425 * 175**0.725 * 1e4),
+    ],
+)
+def test_suv_is_activity_by_body_over_decayed_dose(tmp_path: Path, kind: str, body: float) -> None:
+    volume = only(pet(tmp_path), value=kind)
+
+    np.testing.assert_allclose(values(volume), ACTIVITY * body / DOSE, rtol=1e-6)
+    assert volume.unit.lower().startswith(kind)
+    (formula,) = [f.text for f in volume.report.findings if f.kind == "suv"]
+    for said in ("70", "3600 s", "6588 s", "3.7e+08 Bq"):
+        assert said in formula
+
+
+def test_decay_to_injection_needs_no_decay(tmp_path: Path) -> None:
+    volume = only(pet(tmp_path, DecayCorrection="ADMIN"), value="suvbw")
+
+    np.testing.assert_allclose(values(volume), ACTIVITY * 70e3 / 370e6, rtol=1e-6)
+
+
+def test_a_series_stamped_after_its_images_counts_from_the_first_image(tmp_path: Path) -> None:
+    late = only(pet(tmp_path, SeriesTime="180000", AcquisitionTime="100000"), value="suvbw")
+
+    np.testing.assert_allclose(values(late), ACTIVITY * 70e3 / DOSE, rtol=1e-6)
+
+
+def test_an_injection_before_midnight_is_of_the_day_before(tmp_path: Path) -> None:
+    volume = only(
+        pet(
+            tmp_path,
+            RadiopharmaceuticalStartTime="233000",
+            SeriesTime="003000",
+            AcquisitionTime="003100",
+        ),
+        value="suvbw",
+    )
+
+    np.testing.assert_allclose(values(volume), ACTIVITY * 70e3 / DOSE, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "why"),
+    [
+        ({"PatientWeight": None}, "suvbw", "PatientWeight is missing"),
+        ({"PatientWeight": "0"}, "suvbw", "PatientWeight is missing or not above 0"),
+        ({"PatientSize": None}, "suvlbm", "PatientSize is missing"),
+        ({"PatientSex": "O"}, "suvlbm", "PatientSex is O"),
+        ({"RadionuclideTotalDose": None}, "suvbw", "RadionuclideTotalDose is missing"),
+        ({"RadionuclideHalfLife": None}, "suvbw", "RadionuclideHalfLife is missing"),
+        ({"RadiopharmaceuticalStartTime": None}, "suvbw", "StartTime is missing"),
+        ({"RadiopharmaceuticalInformationSequence": []}, "suvbw", "Sequence is missing"),
+        ({"DecayCorrection": "NONE"}, "suvbw", "Decay Correction is NONE"),
+        ({"CorrectedImage": ["ATTN"]}, "suvbw", "without ATTN and DECY"),
+        ({"Units": "PROPCPS"}, "suvbw", "are PROPCPS, not BQML"),
+        ({"Units": "CNTS"}, "suvbw", "(7053,1009) are missing"),
+        ({"Units": "GML", "SUVType": "LBM"}, "suvbw", "are suvlbm already"),
+    ],
+)
+def test_suv_is_refused_with_the_reason(
+    tmp_path: Path, changes: dict[str, Any], kind: str, why: str
+) -> None:
+    pet(tmp_path, **changes)
+
+    with pytest.raises(MedVolError) as caught:
+        read(tmp_path, value=kind)
+    assert why in str(caught.value)
+    assert only(tmp_path).dtype == np.int16
+
+
+def test_grams_per_millilitre_are_suv_already(tmp_path: Path) -> None:
+    volume = only(pet(tmp_path, Units="GML"), value="suvbw")
+
+    np.testing.assert_allclose(values(volume), ACTIVITY)
+
+
+@pytest.mark.parametrize(
+    ("private", "factor"),
+    [({0x70531000: ("DS", "0.00042")}, 0.00042), ({0x70531009: ("DS", "3")}, 3 * 70e3 / DOSE)],
+)
+def test_philips_counts_have_private_factors(
+    tmp_path: Path, private: dict[int, Any], factor: float
+) -> None:
+    creator = {0x70530010: ("LO", "Philips PET Private Group")}
+    changes: dict[Any, Any] = {"Units": "CNTS", **creator, **private}
+    folder = pet(tmp_path, **{str(k): v for k, v in changes.items() if isinstance(k, str)})
+    import pydicom
+
+    for path in folder.iterdir():
+        dataset = pydicom.dcmread(path)
+        for tag, (vr, value) in {**creator, **private}.items():
+            dataset.add_new(tag, vr, value)
+        dataset.save_as(path)
+
+    np.testing.assert_allclose(values(only(folder, value="suvbw")), ACTIVITY * factor, rtol=1e-6)
+
+
+def test_philips_floating_point_is_over_both_slopes(tmp_path: Path) -> None:
+    elements: Mapping[str | int, Any] = {
+        0x20050010: ("LO", "Philips MR Imaging DD 001"),
+        0x2005100E: ("FL", 0.25),
+    }
+    write_series(
+        tmp_path,
+        STORED.astype(np.int16),
+        modality="MR",
+        rescale=(2.5, 10),
+        elements=elements,
+    )
+
+    display, floating = only(tmp_path), only(tmp_path, value="fp")
+
+    np.testing.assert_allclose(values(display), STORED * 2.5 + 10)
+    np.testing.assert_allclose(values(floating), (STORED * 2.5 + 10) / (2.5 * 0.25), rtol=1e-6)
+
+
+def test_a_real_world_map_is_used_on_request(tmp_path: Path) -> None:
+    mapping, code = Dataset(), Dataset()
+    mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = 3.0, -7.0
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "mm2/s", "UCUM", "mm2/s"
+    mapping.MeasurementUnitsCodeSequence = [code]
+    write_series(
+        tmp_path,
+        STORED.astype(np.int16),
+        modality="MR",
+        rescale=(2, 0),
+        elements={"RealWorldValueMappingSequence": [mapping]},
+    )
+
+    volume = only(tmp_path, value="rwv")
+
+    np.testing.assert_array_equal(values(volume), STORED * 3 - 7)
+    assert volume.unit == "mm2/s"
+
+
+@pytest.mark.parametrize("value", ["fp", "rwv", "nonsense"])
+def test_what_a_file_lacks_is_named(tmp_path: Path, value: str) -> None:
+    write_series(tmp_path, STORED.astype(np.int16))
+
+    with pytest.raises(MedVolError, match=r"missing|no known choice"):
+        read(tmp_path, value=value)
+
+
+def test_a_volume_can_be_shown_in_another_unit(tmp_path: Path) -> None:
+    activity = only(pet(tmp_path))
+
+    suv = in_unit(activity, "suvbw")
+
+    np.testing.assert_allclose(values(suv), ACTIVITY * 70e3 / DOSE, rtol=1e-6)
+    np.testing.assert_array_equal(suv.affine, activity.affine)
+    np.testing.assert_array_equal(values(in_unit(suv, "real")), values(activity))
+
+
+def test_float_pixels_are_read_as_they_are(tmp_path: Path) -> None:
+    stored = np.linspace(-1, 1, 60, dtype=np.float32).reshape(3, 4, 5)
+    write_series(tmp_path, stored, modality="MR", rescale=None)
+
+    volume = only(tmp_path)
+
+    assert volume.dtype == np.float32
+    np.testing.assert_array_equal(values(volume), stored)
