@@ -7,7 +7,7 @@ repeats from position to position. Two such elements make two axes.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
 from typing import Any
@@ -218,25 +218,44 @@ def _axis(factor: Factor, along: list[list[Frame]]) -> Axis:
 
 
 def _time_axis(factor: Factor, along: list[list[Frame]]) -> Axis:
-    """Return a time axis in seconds if any element tells the time, else a count."""
+    """Return a time axis in seconds if any element tells the time, else a count.
+
+    Content Time (0008,0033) is when the image was made, not taken, and comes last.
+    """
     clocks = [factor] if factor.unit == "s" else []
     clocks += [f for f in (*TELLING, *SEQUENCE) if f.unit == "s"]
+    weak = [clock for clock in clocks if clock.element == "ContentTime"]
+    lead = along[0][0]
+    repetition = _milliseconds(lead, tags.REPETITION_TIME)
     for clock in clocks:
-        rows = [[clock.value(frame) for frame in row] for row in along]
-        if any(value is None for row in rows for value in row):
-            continue
-        times = np.min(np.array(rows, dtype=np.float64), axis=0)
-        steps = np.diff(times)
-        if (steps > 0).all():
-            step = float(np.median(steps))
-            even = bool(np.abs(steps - step).max() <= 0.02 * step)
-            start = 0.0 if clock in SEQUENCE else float(times[0])
-            values = None if even else tuple((times - times[0] + start).tolist())
-            return Axis("t", step=step, unit="s", start=start, values=values)
-    frame_time = along[0][0].number_of(tags.FRAME_TIME)
-    if frame_time and np.isfinite(frame_time) and frame_time > 0:
-        return Axis("t", step=frame_time / 1000, unit="s")
-    repetition = along[0][0].number_of(tags.REPETITION_TIME)
-    if repetition and np.isfinite(repetition) and repetition > 0:
-        return Axis("t", step=repetition / 1000, unit="s")
-    return Axis("t")
+        if clock not in weak and (axis := _clocked(clock, along)) is not None:
+            # A clock of whole seconds, or one that jitters, says what the protocol says better.
+            near = repetition is not None and abs(axis.step - repetition) <= 0.02 * repetition
+            exact = near and axis.values is None
+            return replace(axis, step=repetition) if exact and repetition else axis
+    step = _milliseconds(lead, tags.FRAME_TIME) or repetition
+    if step:
+        return Axis("t", step=step, unit="s")
+    return next((axis for clock in weak if (axis := _clocked(clock, along))), Axis("t"))
+
+
+def _milliseconds(frame: Frame, tag: int) -> float | None:
+    """Return an element in ms as seconds, None where it is of no use."""
+    value = frame.number_of(tag)
+    return value / 1000 if value and np.isfinite(value) and value > 0 else None
+
+
+def _clocked(clock: Factor, along: list[list[Frame]]) -> Axis | None:
+    rows = [[clock.value(frame) for frame in row] for row in along]
+    if any(value is None for row in rows for value in row):
+        return None
+    # Slices are taken one after the other: the first of a volume gives its time.
+    times = np.min(np.array(rows, dtype=np.float64), axis=0)
+    steps = np.diff(times)
+    if not (steps > 0).all():
+        return None
+    step = float(np.median(steps))
+    is_even = bool(np.abs(steps - step).max() <= 0.02 * step)
+    start = 0.0 if clock in SEQUENCE else float(times[0])
+    values = None if is_even else tuple((times - times[0] + start).tolist())
+    return Axis("t", step=step, unit="s", start=start, values=values)
