@@ -238,3 +238,13 @@ def test_padding_is_drawn_where_an_oblique_volume_ends() -> None:
     data, _, _ = layer_data(volume)[0]
 
     assert data[0, 0, 0] == -2000
+
+
+def test_writing_into_an_image_layer_is_refused_as_its_voxels_are_the_volumes_own() -> None:
+    volume = marked(affine_along("LPS"))
+    (layer,) = show(ViewerModel(), [volume])
+
+    with pytest.raises(ValueError, match="read-only"):
+        layer.data[0, 0, 0] = 5
+
+    assert volume.data.flags.writeable

@@ -54,6 +54,7 @@ def _image(volume: Volume, oblique: Oblique, visible: bool, part: Part) -> Layer
         native = Face(PartOfComplex(native.data, part), native.affine, native.leading)
     elif volume.dtype == np.longdouble or volume.dtype.kind not in "biuf":
         native = Face(np.asarray(native.data, dtype=np.float64), native.affine, native.leading)
+    native = _guarded(native)
     record = _record(volume, native, oblique, part, _outside(volume, limits))
     options = {
         **_common(record, visible),
@@ -64,6 +65,15 @@ def _image(volume: Volume, oblique: Oblique, visible: bool, part: Part) -> Layer
     if volume.is_rgb:
         options.pop("colormap")
     return record.face().data, options, "image"
+
+
+def _guarded(face: Face) -> Face:
+    """Return the face with an array that refuses to be written: it is the Volume's own."""
+    if not isinstance(face.data, np.ndarray):
+        return face
+    view = face.data.view()
+    view.flags.writeable = False
+    return Face(view, face.affine, face.leading)
 
 
 def _labels(volume: Volume, oblique: Oblique, visible: bool) -> LayerData:
