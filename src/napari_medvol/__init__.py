@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_medvol.errors import MedVolError
     from napari_medvol.formats import read
+    from napari_medvol.opinion import second_opinion
     from napari_medvol.viewer.opening import open
     from napari_medvol.viewer.places import from_ras, to_ras
     from napari_medvol.viewer.volumes import volume_of
+    from napari_medvol.views.sources import source_of
     from napari_medvol.volume import Axis, Step, Volume
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "from_ras",
     "open",
     "read",
+    "second_opinion",
+    "source_of",
     "to_ras",
     "volume_of",
 ]
@@ -36,6 +40,8 @@ _HOMES = {
     "from_ras": "napari_medvol.viewer.places",
     "open": "napari_medvol.viewer.opening",
     "read": "napari_medvol.formats",
+    "second_opinion": "napari_medvol.opinion",
+    "source_of": "napari_medvol.views.sources",
     "to_ras": "napari_medvol.viewer.places",
     "volume_of": "napari_medvol.viewer.volumes",
 }

@@ -1,0 +1,75 @@
+"""From a voxel to the file it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+
+from napari_medvol.errors import StepError
+from napari_medvol.report import SliceSource
+from napari_medvol.table import Table
+from napari_medvol.volume import Volume
+
+
+def source_of(volume: Volume, index: Sequence[int]) -> SliceSource:
+    """Return the file, frame and SOP Instance UID that a voxel came from.
+
+    Parameters
+    ----------
+    volume : Volume
+        As it was read.
+    index : sequence of int
+        (i, j, k) and then the extra axes; extra axes left out count as 0.
+
+    Returns
+    -------
+    SliceSource
+        With an empty `file` where no file holds the plane: a missing slice, or one that was
+        interpolated.
+
+    Raises
+    ------
+    StepError
+        If the index is not inside the volume, or the volume was changed since it was read.
+    """
+    what = f"source of voxel {tuple(index)} of {volume.name!r}"
+    if volume.history:
+        steps = ", ".join(step.op for step in volume.history)
+        raise StepError(what, f"the volume was changed since it was read ({steps})")
+    n_axes = len(volume.shape) - volume.is_rgb
+    whole = (*index, *([0] * (n_axes - len(index))))
+    sizes = volume.shape[:n_axes]
+    if len(whole) != n_axes or not all(0 <= a < n for a, n in zip(whole, sizes, strict=True)):
+        raise StepError(what, f"the volume has shape {sizes}", "Indices count from 0")
+    if not volume.report.slices:
+        file = volume.report.files[0] if volume.report.files else ""
+        return SliceSource(tuple(whole[2:]), file)
+    plane = tuple(whole[2:])
+    return next(
+        (row for row in volume.report.slices if row.plane == plane), SliceSource(plane, "")
+    )
+
+
+def slices_table(volume: Volume) -> Table:
+    """Return one row per plane: index, file, frame, UID, position and residual.
+
+    Parameters
+    ----------
+    volume : Volume
+    """
+    names = [axis.name for axis in volume.axes if axis.name != "rgb"]
+    columns = ("k", *names, "file", "frame", "SOPInstanceUID", "position (mm)", "residual (mm)")
+    rows = tuple(
+        (
+            *row.plane,
+            *([0] * (1 + len(names) - len(row.plane))),
+            Path(row.file).as_posix() if row.file else None,
+            row.frame if row.file else None,
+            row.instance_uid or None,
+            round(row.position, 4) if isfinite(row.position) else None,
+            round(row.residual, 5) if row.file else None,
+        )
+        for row in volume.report.slices
+    )
+    return Table(columns, rows)

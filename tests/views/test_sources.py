@@ -1,0 +1,76 @@
+"""From a voxel back to its file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_medvol import MedVolError, Step, read, source_of
+from napari_medvol.views.sources import slices_table
+from tests.phantoms.dicom import write_series, write_slice
+
+
+def test_a_voxel_knows_file_frame_and_instance(tmp_path: Path) -> None:
+    write_series(tmp_path, np.zeros((4, 5, 6), np.int16), step=(0, 0, -2))
+    (volume,) = read(tmp_path)
+
+    source = source_of(volume, (1, 2, 3))
+
+    import pydicom
+
+    assert Path(source.file).name == "00001.dcm"
+    assert source.instance_uid == pydicom.dcmread(source.file).SOPInstanceUID
+    assert (source.frame, source.position) == (0, 0.0)
+
+
+def test_extra_axes_lead_to_their_own_file(tmp_path: Path) -> None:
+    for t in range(2):
+        for k in range(3):
+            n = 3 * t + k + 1
+            pixels = np.zeros((4, 5), np.int16)
+            write_slice(tmp_path / f"{n}.dcm", pixels, position=(0, 0, k), instance=n)
+    (volume,) = read(tmp_path)
+
+    assert Path(source_of(volume, (0, 0, 2, 1)).file).name == "6.dcm"
+    assert Path(source_of(volume, (0, 0, 2)).file).name == "3.dcm"
+
+
+def test_a_missing_slice_has_no_file(tmp_path: Path) -> None:
+    paths = write_series(tmp_path, np.zeros((5, 4, 4), np.int16))
+    paths[2].unlink()
+    (volume,) = read(tmp_path)
+
+    assert source_of(volume, (0, 0, 2)).file == ""
+
+
+@pytest.mark.parametrize("index", [(0, 0, 5), (-1, 0, 0), (0, 0, 0, 0)])
+def test_an_index_outside_is_an_error(tmp_path: Path, index: tuple[int, ...]) -> None:
+    write_series(tmp_path, np.zeros((5, 4, 4), np.int16))
+    (volume,) = read(tmp_path)
+
+    with pytest.raises(MedVolError, match=r"the volume has shape \(4, 4, 5\)"):
+        source_of(volume, index)
+
+
+def test_a_changed_volume_does_not_pretend_to_know(tmp_path: Path) -> None:
+    write_series(tmp_path, np.zeros((5, 4, 4), np.int16))
+    (volume,) = read(tmp_path)
+
+    with pytest.raises(MedVolError, match=r"changed since it was read \(crop\)"):
+        source_of(volume.derive(Step("crop")), (0, 0, 0))
+
+
+def test_the_map_goes_to_csv_and_json(tmp_path: Path) -> None:
+    write_series(tmp_path, np.zeros((3, 4, 4), np.int16), step=(0, 0, 2))
+    (volume,) = read(tmp_path)
+
+    table = slices_table(volume)
+
+    rows = list(csv.DictReader(table.to_csv().splitlines()))
+    assert [row["position (mm)"] for row in rows] == ["0.0", "2.0", "4.0"]
+    assert json.loads(table.to_json())[1]["k"] == 1
+    assert "00003.dcm" in str(table).splitlines()[3]
