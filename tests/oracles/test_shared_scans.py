@@ -15,11 +15,7 @@ from tests.conftest import DATA
 from tests.oracles.shared import load
 
 #: Cases of kinds that are not read yet, and why. They flip when they are done.
-NOT_YET = {
-    "rtstruct_sts002_ct": "RTSTRUCT contours as labels",
-    "rtstruct_sts008_pet": "RTSTRUCT contours as labels",
-    "seg_ct_overlap": "DICOM SEG with segments that overlap",
-}
+NOT_YET: dict[str, str] = {}
 
 
 def _cases() -> list[Any]:

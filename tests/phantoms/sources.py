@@ -73,7 +73,9 @@ class StreamSource(ArraySource):
     `stuck` streams do not get past a broken plane.
     """
 
-    def __init__(self, array: Array, n_outer: int = 1, *, stuck: bool = False, **more: Any) -> None:
+    def __init__(
+        self, array: Array, n_outer: int = 1, *, stuck: bool = False, **more: Any
+    ) -> None:
         super().__init__(array, n_outer, **more)
         self.position, self.rewinds, self.stuck = 0, 0, stuck
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom import tags, walk
 from napari_medvol.formats.dicom.frames import Frame, Tile
 from napari_medvol.formats.dicom.grid import normal_of
 from napari_medvol.formats.dicom.header import Header
@@ -78,7 +78,9 @@ def _csa(header: Header) -> dict[str, Any]:
     """Return the Siemens CSA image header, empty if it is not there."""
     if header.raw(tags.SIEMENS_CSA_IMAGE_HEADER) is None:
         return {}
-    from nibabel.nicom.csareader import CSAReadError, get_csa_header
+    # nibabel warns, on import, of its own DICOM readers, which are not used here.
+    with walk.quietly():
+        from nibabel.nicom.csareader import CSAReadError, get_csa_header
 
     try:
         found = get_csa_header(header.dataset(), "image")
