@@ -8,7 +8,7 @@ SCREEN := $(if $(filter Linux,$(shell uname -s)),$(if $(DISPLAY),,xvfb-run -a -s
 demo: .venv/.complete   ## open a made-up scan in napari; SCAN=path opens that instead
 	$(SCREEN) $(BIN)/python tools/demo.py $(if $(SCREEN),--picture demo.png) $(if $(SCAN),"$(SCAN)")
 test: .venv/.complete   ## everything pytest knows; ARGS="-k crop" for less
-	$(SCREEN) $(BIN)/python -m pytest $(ARGS)
+	$(SCREEN) $(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 check: .venv/.complete  ## what must hold before a commit, tests aside
 	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/lint-imports
 	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md Makefile pyproject.toml napari.yaml docs src tests tools benchmarks
