@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ HTJ2K_LOSSLESS = "1.2.840.10008.1.2.4.201"
 HTJ2K_RPCL = "1.2.840.10008.1.2.4.202"
 HTJ2K = "1.2.840.10008.1.2.4.203"
 RLE = "1.2.840.10008.1.2.5"
+DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 
 NATIVE = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN)
 LOSSLESS = (
@@ -54,6 +56,7 @@ LOSSLESS = (
     HTJ2K_RPCL,
     HTJ2K,
     RLE,
+    DEFLATED_FRAMES,
 )
 
 _SOP_CLASSES = {
@@ -87,7 +90,7 @@ def compressed(plane: Pixels, syntax: str, bits: int) -> bytes:
         JPEG_BASELINE: lambda: imagecodecs.jpeg8_encode(plane, level=95),
         JPEG_EXTENDED: lambda: imagecodecs.jpeg8_encode(plane, level=95, bitspersample=bits),
         JPEG_LOSSLESS: lambda: imagecodecs.ljpeg_encode(unsigned, bitspersample=bits),
-        JPEG_LOSSLESS_FIRST_ORDER: lambda: imagecodecs.ljpeg_encode(unsigned, bitspersample=bits),
+        JPEG_LOSSLESS_FIRST_ORDER: lambda: _jpeg_lossless(unsigned, bits),
         JPEG_LS: lambda: imagecodecs.jpegls_encode(unsigned),
         JPEG_LS_NEAR: lambda: imagecodecs.jpegls_encode(unsigned, level=2),
         JPEG_2000_LOSSLESS: lambda: _jpeg_2000(plane, bits, reversible=True),
@@ -96,8 +99,16 @@ def compressed(plane: Pixels, syntax: str, bits: int) -> bytes:
         HTJ2K_RPCL: lambda: imagecodecs.htj2k_encode(plane, reversible=True),
         HTJ2K: lambda: imagecodecs.htj2k_encode(plane, reversible=True),
         RLE: lambda: _rle(plane),
+        DEFLATED_FRAMES: lambda: zlib.compress(plane.tobytes(), wbits=-15),
     }
     return encoders[syntax]()
+
+
+def _jpeg_lossless(plane: Pixels, bits: int) -> bytes:
+    import imagecodecs
+
+    space = {"colorspace": "RGB", "outcolorspace": "RGB"} if plane.ndim == 3 else {}
+    return imagecodecs.jpeg8_encode(plane, lossless=True, predictor=1, bitspersample=bits, **space)
 
 
 def _jpeg_2000(plane: Pixels, bits: int, *, reversible: bool) -> bytes:
@@ -284,7 +295,15 @@ def _set_elements(ds: Dataset, elements: Mapping[str | int, Any]) -> None:
 def write_slice(path: Path, pixels: Pixels | Sequence[Pixels], **choices: Any) -> Path:
     """Write a file of one image; see :func:`slice_dataset`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    slice_dataset(pixels, **choices).save_as(path, enforce_file_format=True)
+    ds = slice_dataset(pixels, **choices)
+    if choices.get("syntax") != DEFLATED_FRAMES:
+        ds.save_as(path, enforce_file_format=True)
+        return path
+    # pydicom does not write it yet: another of the same length stands in.
+    ds.file_meta.TransferSyntaxUID = UID(JPEG_BASELINE)
+    ds.save_as(path, enforce_file_format=True)
+    stand_in, real = JPEG_BASELINE.encode(), DEFLATED_FRAMES.encode() + b"\0"
+    path.write_bytes(path.read_bytes().replace(stand_in, real, 1))
     return path
 
 

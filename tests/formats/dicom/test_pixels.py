@@ -125,6 +125,22 @@ def test_bits_outside_the_stored_ones_do_not_count(
     np.testing.assert_array_equal(frames_of(path)[0], values)
 
 
+def test_retired_files_of_ge_have_big_endian_pixels(tmp_path: Path) -> None:
+    values = noise("i2", -1000, 1000)
+    path = phantom.write_slice(tmp_path / "x", values.byteswap(), syntax=phantom.IMPLICIT)
+    implicit, ge = b"\x12\0" + b"1.2.840.10008.1.2\0", b"\x14\0" + b"1.2.840.113619.5.2\0\0"
+    content = path.read_bytes()
+    (meta_length,) = struct.unpack_from("<L", content, 140)
+    content = content[:140] + struct.pack("<L", meta_length + 2) + content[144:]
+    path.write_bytes(content.replace(implicit, ge, 1))
+
+    header = header_of(path)
+
+    assert header.transfer_syntax == "1.2.840.113619.5.2"
+    assert header.integer(tags.ROWS) == ROWS
+    np.testing.assert_array_equal(frames_of(path)[0], values)
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("syntax", [phantom.EXPLICIT, phantom.BIG_ENDIAN])
 def test_floating_point_pixels_come_as_they_are(dtype: str, syntax: str, tmp_path: Path) -> None:
@@ -270,6 +286,8 @@ COMPRESSED = [
     (phantom.RLE, "u2", 16),
     (phantom.RLE, "i2", 12),
     (phantom.RLE, "u4", 32),
+    (phantom.DEFLATED_FRAMES, "u1", 8),
+    (phantom.DEFLATED_FRAMES, "i2", 12),
 ]
 
 
@@ -292,7 +310,15 @@ def test_lossless_syntaxes_give_back_what_was_put_in(
 
 
 @pytest.mark.parametrize(
-    "syntax", [phantom.JPEG_LS, phantom.JPEG_2000_LOSSLESS, phantom.HTJ2K_LOSSLESS, phantom.RLE]
+    "syntax",
+    [
+        phantom.JPEG_LOSSLESS_FIRST_ORDER,
+        phantom.JPEG_LS,
+        phantom.JPEG_2000_LOSSLESS,
+        phantom.HTJ2K_LOSSLESS,
+        phantom.RLE,
+        phantom.DEFLATED_FRAMES,
+    ],
 )
 def test_lossless_colour_gives_back_what_was_put_in(syntax: str, tmp_path: Path) -> None:
     values = noise("u1", 0, 255, colour=True)
