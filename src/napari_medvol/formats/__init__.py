@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvol.errors import FormatError, ReadError
-from napari_medvol.formats import dicom, nibabel_images, nifti, nrrd
+from napari_medvol.formats import archives, dicom, nibabel_images, nifti, nrrd
 from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.row import Format
 from napari_medvol.volume import Volume
@@ -40,12 +40,20 @@ def format_of(path: PathLike) -> Format | None:
 def holds_a_scan(path: PathLike) -> bool:
     """Return whether a file, or one of the first files below a folder, is ours. Cheap."""
     place = Path(path)
+    if archives.is_archive(place):
+        members = archives.first_members(place)
+        return any(head[128:] == b"DICM" or _is_named_so(name) for name, head in members)
     if not place.is_dir():
         return format_of(place) is not None
     files = _files_below(place)
     return any(
         format_of(file) for file, _ in zip(files, range(_LOOKED_INTO_AT_MOST), strict=False)
     )
+
+
+def _is_named_so(name: str) -> bool:
+    suffixes = tuple(suffix for row in FORMATS for suffix in row.suffixes)
+    return name.lower().endswith(suffixes)
 
 
 def read(path: PathLike | Sequence[PathLike], **choices: Any) -> list[Volume]:
@@ -56,8 +64,8 @@ def read(path: PathLike | Sequence[PathLike], **choices: Any) -> list[Volume]:
     Parameters
     ----------
     path : path or sequence of paths
-        A file; a folder, searched through its subfolders; or files that may belong together,
-        such as the slices of a DICOM series.
+        A file; a folder, searched through its subfolders; a ZIP file, which is a folder; or
+        files that may belong together, such as the slices of a DICOM series.
     **choices
         The fields of :class:`~napari_medvol.formats.choices.Choices`: ``series``, ``gaps``,
         ``value``, ``form``.
@@ -100,7 +108,7 @@ def _grouped(places: Sequence[Path]) -> list[tuple[Format, list[Path]]]:
     """Return rows with their files: one call a file, or one for all that belong together."""
     groups: list[tuple[Format, list[Path]]] = []
     together: dict[str, list[Path]] = {}
-    for place in places:
+    for place in map(_unpacked, places):
         for file in _files_below(place) if place.is_dir() else [_existing(place)]:
             row = format_of(file)
             if row is None:
@@ -114,6 +122,10 @@ def _grouped(places: Sequence[Path]) -> list[tuple[Format, list[Path]]]:
                 together[row.name] = [file]
                 groups.append((row, together[row.name]))
     return groups
+
+
+def _unpacked(place: Path) -> Path:
+    return archives.unpacked(place) if archives.is_archive(place) else place
 
 
 def _existing(path: Path) -> Path:

@@ -9,19 +9,19 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from napari_medvol.formats import FORMATS
+from napari_medvol.formats import FORMATS, archives
 
 _BEGIN: Final = "    # generated from FORMATS by napari_medvol.viewer.patterns: begin"
 _END: Final = "    # generated: end"
 
 
 def patterns() -> list[str]:
-    """Return what napari matches names of files with, in the order of ``FORMATS``.
+    """Return what napari matches names of files with: archives, then in order of ``FORMATS``.
 
     napari compares with the name in lower case, so patterns are lower case; it never matches
     folders with them. Never ``"*"``: that would ask about every picture.
     """
-    found: dict[str, None] = {}
+    found = dict.fromkeys(f"*{suffix}" for suffix in archives.SUFFIXES)
     for row in FORMATS:
         found |= dict.fromkeys(f"*{suffix.lower()}" for suffix in row.suffixes)
         found |= dict.fromkeys(row.patterns)
