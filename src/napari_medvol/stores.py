@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from math import prod
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -256,8 +256,8 @@ class PlaneStore:
 
     @property
     def _position(self) -> int:
-        assert isinstance(self.source, SequentialSource)
-        return self.source.position
+        # Not isinstance: with a protocol that takes longer than reading a small plane.
+        return cast(SequentialSource, self.source).position
 
     def _run_stream(self, last: int) -> None:
         """Read a sequential source on to plane `last`, keeping all that passes.
@@ -299,8 +299,7 @@ class PlaneStore:
 
     def _rewind_before(self, number: int) -> None:
         if self._position > number:
-            assert isinstance(self.source, SequentialSource)
-            self.source.rewind()
+            cast(SequentialSource, self.source).rewind()
 
     def _read_and_keep(self, number: int) -> Array:
         if not self._is_sequential:

@@ -22,6 +22,7 @@ from napari_medvol import formats
 from napari_medvol.errors import ReadError
 from napari_medvol.volume import Axis, Volume
 from tests.formats.nifti_files import compressor_of, counted
+from tests.formats.test_lzw import compressed
 
 SHIPPED = Path(data_path)
 OBLIQUE = np.array([[1.9, 0.3, 0, -20], [-0.3, 1.9, 0.1, 5], [0, 0.2, 3, 7], [0, 0, 0, 1]])
@@ -300,6 +301,17 @@ def test_afni_compressed(tmp_path: Path, ending: str) -> None:
     plain.unlink()
 
     for name in (path, compressed):
+        np.testing.assert_array_equal(np.asarray(read_one(name).data), expected)
+
+
+def test_afni_compressed_by_unix_compress(tmp_path: Path) -> None:
+    path = afni(tmp_path, HEAD)
+    expected = as_nibabel(path)[0]
+    plain = path.with_suffix(".BRIK")
+    plain.with_suffix(".BRIK.Z").write_bytes(compressed(plain.read_bytes()))
+    plain.unlink()
+
+    for name in (path, plain.with_suffix(".BRIK.Z")):
         np.testing.assert_array_equal(np.asarray(read_one(name).data), expected)
 
 

@@ -66,12 +66,15 @@ def partner(
         return path
     is_upper = ending[1:2].isupper()
     spellings = (part.upper(), part) if is_upper else (part, part.upper())
-    names = (f"{stem}.{s}{c}" for c in dict.fromkeys([own, "", *compressions]) for s in spellings)
+    endings = [own, "", *compressions, *(c.upper() for c in compressions)]
+    names = (f"{stem}.{s}{c}" for c in dict.fromkeys(endings) for s in spellings)
     return next((p for p in map(path.with_name, names) if p.is_file()), None)
 
 
 def missing_partner(path: Path, part: str, parts: Sequence[str]) -> ReadError:
     """Return the error for half a pair."""
+    if path.suffix.isupper():
+        part, parts = part.upper(), [p.upper() for p in parts]
     both = " and ".join(f".{p}" for p in parts)
     return ReadError(
         str(path),

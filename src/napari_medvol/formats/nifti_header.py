@@ -205,8 +205,8 @@ def read_header(path: Path, is_pair: bool) -> tuple[NiftiHeader, list[Finding]]:
         raise ReadError(
             str(path), f"the header takes {form.itemsize} bytes, {len(head)} were found"
         )
-    record = np.frombuffer(head, form, 1)[0]
-    fields = {name: _plain(record[name]) for name in form.names or ()}
+    (values,) = np.frombuffer(head, form, 1).tolist()
+    fields = {name: _plain(v) for name, v in zip(form.names or (), values, strict=True)}
     raw = head[: form.itemsize]
     extensions: tuple[Extension, ...] = ()
     if head[form.itemsize : form.itemsize + 1] not in (b"", b"\0"):
@@ -235,9 +235,7 @@ def _kind_of(path: Path, head: bytes) -> tuple[ByteOrder, int, list[Finding]]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return tuple(value.tolist())
-    return value.item() if isinstance(value, np.generic) else value
+    return tuple(value.tolist()) if isinstance(value, np.ndarray) else value
 
 
 def _extensions(

@@ -8,15 +8,21 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
 from napari_medvol.errors import DecodeError, ReadError
+from napari_medvol.formats.lzw import UnixDecompressor
 
 #: Compressed bytes read at once. Larger is slower: the chunk no longer fits the cache.
 _CHUNK: Final = 128 * 1024
 #: Plain bytes taken from the decompressor at once, whatever a chunk swells to.
 _BLOCK: Final = 256 * 1024
 
-_MAGIC: Final = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
+_MAGIC: Final = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x1f\x9d": "compress",
+}
 #: How many plain bytes one compressed byte can stand for at most.
-_RATIO: Final = {"gzip": 1_100, "bzip2": 2_000_000, "zstd": 50_000}
+_RATIO: Final = {"gzip": 1_100, "bzip2": 2_000_000, "zstd": 50_000, "compress": 33_000}
 
 #: Suffixes of compressed files; the bytes decide, the name only has to be ours.
 COMPRESSED_SUFFIXES: Final = (".gz", ".bz2", ".zst")
@@ -65,9 +71,17 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def compression_of(path: Path) -> str:
-    """Return ``"gzip"``, ``"bzip2"``, ``"zstd"`` or ``""``, by the first bytes of the file."""
-    with reading(path), path.open("rb") as file:
-        head = file.read(4)
+    """Return the kind of compression, or ``""``, by the first bytes of the file.
+
+    Returns
+    -------
+    {"gzip", "bzip2", "zstd", "compress", ""}
+    """
+    with reading(path), path.open("rb", buffering=0) as file:
+        return _kind_of(file.read(4))
+
+
+def _kind_of(head: bytes) -> str:
     return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
 
 
@@ -85,11 +99,10 @@ def head_of(path: Path, count: int) -> bytes:
     ReadError
         If the file cannot be read, or its compressed stream is corrupt.
     """
-    kind = compression_of(path)
-    if kind:
-        return CompressedStream(path, kind).read(count)
     with reading(path), path.open("rb", buffering=0) as file:
-        return file.read(count) or b""
+        head = file.read(max(count, 4))
+    kind = _kind_of(head)
+    return CompressedStream(path, kind).read(count) if kind else head[:count]
 
 
 def read_exactly(path: Path, offset: int, target: memoryview) -> None:
@@ -148,6 +161,7 @@ _DECOMPRESSORS: Final[dict[str, Callable[[], Decompressor]]] = {
     "gzip": _gzip,
     "bzip2": _bzip2,
     "zstd": _zstd,
+    "compress": UnixDecompressor,
 }
 
 
@@ -160,7 +174,7 @@ class CompressedStream:
     Parameters
     ----------
     path : Path
-    kind : {"gzip", "bzip2", "zstd"}
+    kind : {"gzip", "bzip2", "zstd", "compress"}
     """
 
     def __init__(self, path: Path, kind: str) -> None:
