@@ -358,6 +358,20 @@ def test_rescaled_values_are_slope_times_stored_plus_intercept(
         np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-3)
 
 
+@pytest.mark.parametrize("stored", ["<i2", ">i2", "<u2", ">u2"])
+@pytest.mark.parametrize("scale", [(1, -24), (3, 5)])
+def test_bytes_in_either_order_are_rescaled_without_a_wider_type(
+    stored: str, scale: tuple[int, int]
+) -> None:
+    values = np.array([30, 2000, 300], dtype=stored)
+    out = np.empty(3, real_dtype(values.dtype, 30, 2000, [scale]))
+    assert out.dtype.itemsize == 2
+
+    rescale_into(values, *scale, out)
+
+    assert out.tolist() == [v * scale[0] + scale[1] for v in (30, 2000, 300)]
+
+
 @pytest.mark.parametrize("limit", [AMPLE, SCARCE])
 def test_every_plane_is_rescaled_by_its_own_slope(limit: int) -> None:
     stored = np.arange(60, dtype=np.uint16).reshape(3, 4, 5)

@@ -8,6 +8,7 @@ another view and read nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Any, Final, NamedTuple
@@ -302,16 +303,19 @@ def rescale_into(stored: Array, slope: float, intercept: float, out: Array) -> N
     chose.
     """
     if out.dtype.kind in "iu":
+        # Named, because numpy before 2 would compute in the smallest type that holds the scalar;
+        # reinterpreted, because sums of one size wrap to the same bits and need no casting.
         if stored.dtype.kind in "iu" and stored.dtype.itemsize == out.dtype.itemsize:
-            # The sum wraps to the same bits, and numpy casts nothing on the way.
-            stored = stored.view(out.dtype)
+            stored = stored.view(out.dtype.newbyteorder(stored.dtype.byteorder))
+        multiply, add = (
+            partial(f, out=out, dtype=out.dtype, casting="unsafe") for f in (np.multiply, np.add)
+        )
+        offset = np.asarray(int(intercept)).astype(out.dtype)
         if slope == 1:
-            np.add(stored, np.asarray(int(intercept)).astype(out.dtype), out=out, casting="unsafe")
+            add(stored, offset)
         else:
-            np.multiply(
-                stored, np.asarray(int(slope)).astype(out.dtype), out=out, casting="unsafe"
-            )
-            np.add(out, np.asarray(int(intercept)).astype(out.dtype), out=out)
+            multiply(stored, np.asarray(int(slope)).astype(out.dtype))
+            add(out, offset)
         return
     np.multiply(stored, out.dtype.type(slope), out=out, casting="unsafe")
     if intercept:

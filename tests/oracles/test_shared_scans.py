@@ -19,7 +19,7 @@ NOT_YET: dict[str, str] = {}
 
 #: Cases whose reference we contradict, and why.
 DISPUTED = {
-    "nb_minc1_4d_mnc": "nibabel gives a 4-D MINC file as (t, z, y, x) with an affine for (z, y, x);"
+    "nb_minc1_4d_mnc": "nibabel gives 4-D MINC files as (t, z, y, x) and an affine of (z, y, x);"
     " the reference took them for (i, j, k, t), so time counts as space",
 }
 
