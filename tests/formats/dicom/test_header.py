@@ -21,8 +21,9 @@ from pydicom.dataelem import RawDataElement
 
 from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom import files, tags, walk
+from napari_medvol.formats.dicom.elements import Unsure
 from napari_medvol.formats.dicom.header import Header, PixelElement, is_dicom, read_header
-from napari_medvol.formats.dicom.walk import Layouts
+from napari_medvol.formats.dicom.layouts import Layouts
 from tests.conftest import DATA
 from tests.phantoms import dicom as phantom
 
@@ -195,7 +196,7 @@ def test_damaged_files_give_pydicoms_header_or_an_error_in_words(
         with files.OpenFile(path) as file:
             try:
                 walk.read(file, file.read_at(8192, 0))
-            except walk.Unsure:
+            except Unsure:
                 continue
         try:
             pydicom_says(path)

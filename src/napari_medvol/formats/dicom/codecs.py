@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvol.formats.dicom.walk import quietly
+from napari_medvol.formats.dicom.elements import quietly
 
 Array = NDArray[Any]
 

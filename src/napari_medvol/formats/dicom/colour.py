@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from napari_medvol.errors import DecodeError
 from napari_medvol.formats.dicom.codecs import Codestream, Samples
+from napari_medvol.formats.dicom.elements import quietly
 from napari_medvol.formats.dicom.header import Header
-from napari_medvol.formats.dicom.walk import quietly
 
 if TYPE_CHECKING:
     from pydicom import Dataset

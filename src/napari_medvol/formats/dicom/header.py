@@ -6,48 +6,29 @@ first; whatever it does not know for sure goes to pydicom and gives the same :cl
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from napari_medvol.errors import ReadError
-from napari_medvol.formats.dicom import tags, walk
+from napari_medvol.formats.dicom import by_pydicom, tags, walk
+from napari_medvol.formats.dicom.elements import CutOff, Elements, PixelElement, Unsure
 from napari_medvol.formats.dicom.files import ByteSource, Inflated, OpenFile
-from napari_medvol.formats.dicom.walk import CutOff, Elements, Layouts, PixelElement, Unsure
+from napari_medvol.formats.dicom.layouts import Layouts
+from napari_medvol.formats.dicom.problems import problem_of
+from napari_medvol.formats.dicom.sniff import Start, start_of
+from napari_medvol.formats.dicom.syntaxes import DEFLATED
+from napari_medvol.formats.dicom.values import BINARY, NOT_TEXT, decoded, numbers_in
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 __all__ = ["Header", "PixelElement", "is_dicom", "read_header"]
 
-DEFLATED: Final = "1.2.840.10008.1.2.1.99"
-BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
-IMPLICIT: Final = "1.2.840.10008.1.2"
-EXPLICIT: Final = "1.2.840.10008.1.2.1"
-#: Retired GE: implicit little-endian header, big-endian pixels.
-GE_BIG_ENDIAN_PIXELS: Final = "1.2.840.113619.5.2"
-UNCOMPRESSED: Final = frozenset(
-    {"", IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN, GE_BIG_ENDIAN_PIXELS}
-)
-
 #: Bytes of the first read of a file: most headers are shorter.
 FIRST_READ: Final = 8192
 _SNIFFED: Final = 1024
-_BINARY: Final = {
-    "US": "H",
-    "SS": "h",
-    "UL": "L",
-    "SL": "l",
-    "UV": "Q",
-    "SV": "q",
-    "FL": "f",
-    "FD": "d",
-}
-_NOT_TEXT: Final = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "SQ"})
 _COMPLETE: Final = "Look whether the file is complete; copy it again from its source"
-_SEQUENCE_DELIMITER: Final = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
 
 
 class Header:
@@ -142,11 +123,11 @@ class Header:
         if not raw:
             return ""
         vr = self.vr(tag)
-        if vr in _NOT_TEXT:
+        if vr in NOT_TEXT:
             return ""
-        if vr in _BINARY or vr == "AT":
+        if vr in BINARY or vr == "AT":
             return "\\".join(f"{n:g}" if n % 1 else str(int(n)) for n in self.numbers(tag))
-        text = _decoded(raw, self.raw(tags.SPECIFIC_CHARACTER_SET) or b"").strip(" \0\t\r\n")
+        text = decoded(raw, self.raw(tags.SPECIFIC_CHARACTER_SET) or b"").strip(" \0\t\r\n")
         return text.rstrip("=") if vr == "PN" else text
 
     def texts(self, tag: int) -> tuple[str, ...]:
@@ -163,10 +144,10 @@ class Header:
         if not raw:
             return ()
         vr = self.vr(tag)
-        if vr in _NOT_TEXT:
+        if vr in NOT_TEXT:
             return ()
         try:
-            return _numbers(raw, vr, self.order)
+            return numbers_in(raw, vr, self.order)
         except ValueError:
             note = f"{tags.name_of(tag)} holds {raw[:40]!r}, which is no number"
             if note not in self._malformed:
@@ -192,52 +173,14 @@ class Header:
             If pydicom cannot read the file.
         """
         with OpenFile(self.path) as file:
-            return _pydicom_dataset(file)[0]
-
-
-@lru_cache(maxsize=4096)
-def _numbers(raw: bytes, vr: str, order: str) -> tuple[float, ...]:
-    """Return the numbers in the bytes of an element; ValueError if there are none."""
-    code = _BINARY.get(vr)
-    if code is not None:
-        count, rest = divmod(len(raw), struct.calcsize("=" + code))
-        if rest:
-            raise ValueError
-        return tuple(map(float, struct.unpack(f"{order}{count}{code}", raw)))
-    if vr == "AT":
-        if len(raw) % 4:
-            raise ValueError
-        halves = struct.unpack(f"{order}{len(raw) // 2}H", raw)
-        return tuple(float(g << 16 | e) for g, e in zip(halves[::2], halves[1::2], strict=True))
-    text = raw.strip(b" \0")
-    if not text:
-        return ()
-    if b"_" in text:  # Python's, not DICOM's
-        raise ValueError
-    values = tuple([float(part.strip(b" \0")) for part in text.split(b"\\")])
-    if not all(-1e308 < value < 1e308 for value in values):
-        raise ValueError
-    return values
-
-
-def _decoded(raw: bytes, charset: bytes) -> str:
-    if raw.isascii() and b"\x1b" not in raw:
-        return raw.decode("ascii")
-    from pydicom.charset import convert_encodings, decode_bytes
-
-    names = [name.strip() for name in charset.decode("ascii", "replace").split("\\")]
-    try:
-        with walk.quietly():
-            return str(decode_bytes(raw, convert_encodings(names), set(b"\\^=\r\n\t\f")))
-    except (LookupError, UnicodeError, ValueError):
-        return raw.decode("latin-1")
+            return by_pydicom.dataset_of(file)[0]
 
 
 def is_dicom(path: Path) -> bool:
     """Return whether the file begins as DICOM does. Reads at most 1 KiB."""
     try:
         with OpenFile(path) as file:
-            return walk.start_of(file.read_at(_SNIFFED, 0), file.size) is not None
+            return start_of(file.read_at(_SNIFFED, 0), file.size) is not None
     except ReadError:
         return False
 
@@ -263,23 +206,23 @@ def read_header(path: Path, layouts: Layouts | None = None) -> Header | None:
 def header_of(file: OpenFile, layouts: Layouts | None = None) -> Header | None:
     """Return the header of an open file; see :func:`read_header`."""
     block = file.read_at(FIRST_READ, 0)
-    start = walk.start_of(block, file.size)
+    start = start_of(block, file.size)
     if start is None:
         return None
     elements, source, cut = _elements(file, block, start, layouts)
     header = Header(file.path, elements, file.size)
-    header.problem = _problem(header, source)
+    header.problem = problem_of(header, source)
     if cut and header.pixels is None:
         header.problem = f"truncated in the header: {cut}"
     return header
 
 
 def _elements(
-    file: OpenFile, block: bytes, start: walk.Start, layouts: Layouts | None
+    file: OpenFile, block: bytes, start: Start, layouts: Layouts | None
 ) -> tuple[Elements, ByteSource, str]:
     """Return the elements, where their pixels are to be found, and why the header is cut off."""
     if not start.has_meta:
-        return _pydicom_elements(file), file, ""
+        return by_pydicom.elements_of(file), file, ""
     cut = ""
     try:
         elements = walk.read(file, block, layouts)
@@ -291,7 +234,7 @@ def _elements(
         pass
     else:
         return elements, file, ""
-    return _pydicom_elements(file), file, cut
+    return by_pydicom.elements_of(file), file, cut
 
 
 def _inflated_elements(file: OpenFile, meta: Elements) -> tuple[Elements, ByteSource]:
@@ -311,120 +254,3 @@ def _inflated_elements(file: OpenFile, meta: Elements) -> tuple[Elements, ByteSo
 def deflated_start(file: OpenFile) -> int:
     """Return where the deflated stream of a file begins."""
     return walk.read(file, file.read_at(FIRST_READ, 0)).end
-
-
-def _pydicom_dataset(file: OpenFile) -> tuple[Dataset, int]:
-    """Return the dataset before the pixels, and where the pixel element begins."""
-    from pydicom import dcmread
-
-    force = file.read_at(4, 128) != b"DICM"
-    try:
-        with file.stream() as stream, walk.quietly():
-            dataset = dcmread(stream, stop_before_pixels=True, force=force)
-            return dataset, stream.tell()
-    # pydicom lets errors of many types through for damaged files.
-    except Exception as error:
-        raise ReadError(
-            str(file.path),
-            f"the DICOM header cannot be read ({type(error).__name__}: {error})",
-            _COMPLETE,
-        ) from error
-
-
-def _pydicom_elements(file: OpenFile) -> Elements:
-    """Return the same elements as the walk, found by pydicom."""
-    dataset, at = _pydicom_dataset(file)
-    implicit, little = dataset.original_encoding
-    return walk.of_dataset(dataset, file, at, bool(implicit), little is not False)
-
-
-def _problem(header: Header, source: ByteSource) -> str:
-    """Return why the pixels cannot be used, with numbers; ``""`` if they can."""
-    if header.pixels is None:
-        return "no pixel data"
-    rows, columns, expected = _sizes(header.stored(_SIZE_TAGS), header.order, header.pixels.tag)
-    if rows is None or columns is None:
-        return "no Rows or Columns"
-    if rows <= 0 or columns <= 0:
-        return f"{rows} rows × {columns} columns hold no pixel"
-    if header.pixels.length is None:
-        return _encapsulated_problem(header, source)
-    if header.transfer_syntax not in UNCOMPRESSED:
-        return "the transfer syntax says compressed, the pixel data are not in fragments"
-    return _native_problem(header.pixels, expected, source)
-
-
-def _native_problem(pixels: PixelElement, expected: int, source: ByteSource) -> str:
-    offset, length = pixels.offset, pixels.length or 0
-    if length < expected:
-        return f"pixel data too short: {expected} bytes expected, {length} found"
-    if not source.reaches(offset + expected):
-        found = max(0, source.end() - offset)
-        return f"truncated: {max(expected, length)} bytes of pixel data expected, {found} found"
-    return ""
-
-
-_SIZE_TAGS: Final = (
-    tags.ROWS,
-    tags.COLUMNS,
-    tags.SAMPLES_PER_PIXEL,
-    tags.NUMBER_OF_FRAMES,
-    tags.PHOTOMETRIC_INTERPRETATION,
-    tags.BITS_ALLOCATED,
-)
-
-
-@lru_cache(maxsize=256)
-def _sizes(
-    stored: tuple[tuple[bytes, str] | None, ...], order: str, pixel_tag: int
-) -> tuple[int | None, int | None, int]:
-    """Return rows, columns and the bytes that the uncompressed pixels of all frames take.
-
-    PS3.5 8.1.1. The files of a series share them, hence the cache.
-    """
-    known = [(tag, *kept) for tag, kept in zip(_SIZE_TAGS, stored, strict=True) if kept]
-    header = Header(
-        Path(),
-        Elements(
-            {tag: (n, vr) for n, (tag, _, vr) in enumerate(known)},
-            tuple(value for _, value, _ in known),
-            PixelElement(pixel_tag, 0, 0, ""),
-            "",
-            order,
-            0,
-        ),
-        0,
-    )
-    rows, columns = header.integer(tags.ROWS), header.integer(tags.COLUMNS)
-    n_values = (
-        (rows or 0)
-        * (columns or 0)
-        * (header.integer(tags.SAMPLES_PER_PIXEL) or 1)
-        * max(1, header.integer(tags.NUMBER_OF_FRAMES) or 1)
-    )
-    if header.text(tags.PHOTOMETRIC_INTERPRETATION) in ("YBR_FULL_422", "YBR_PARTIAL_422"):
-        n_values = n_values * 2 // 3
-    return rows, columns, -(-n_values * bits_allocated(header) // 8)
-
-
-def bits_allocated(header: Header) -> int:
-    """Return Bits Allocated: fixed for float pixels, 16 where the file does not say."""
-    assert header.pixels is not None
-    fixed = {tags.FLOAT_PIXEL_DATA: 32, tags.DOUBLE_FLOAT_PIXEL_DATA: 64}
-    return fixed.get(header.pixels.tag) or header.integer(tags.BITS_ALLOCATED) or 16
-
-
-def _encapsulated_problem(header: Header, source: ByteSource) -> str:
-    assert header.pixels is not None
-    if header.transfer_syntax in UNCOMPRESSED:
-        return "the transfer syntax says uncompressed, the pixel data are in fragments"
-    size = source.end()
-    if source.read_at(8, size - 8) == _SEQUENCE_DELIMITER:
-        return ""
-    found, ends_well = walk.fragments(source, header.pixels.offset)
-    if ends_well:
-        return ""
-    n_whole = sum(fragment.offset + fragment.length <= size for fragment in found[1:])
-    return (
-        f"truncated: the pixel fragments end after {n_whole} whole ones, without their delimiter"
-    )

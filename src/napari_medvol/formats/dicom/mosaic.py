@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvol.formats.dicom import tags, walk
+from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom.elements import quietly
 from napari_medvol.formats.dicom.frames import Frame, Tile
 from napari_medvol.formats.dicom.grid import normal_of
 from napari_medvol.formats.dicom.header import Header
@@ -79,7 +80,7 @@ def _csa(header: Header) -> dict[str, Any]:
     if header.raw(tags.SIEMENS_CSA_IMAGE_HEADER) is None:
         return {}
     # nibabel warns, on import, of its own DICOM readers, which are not used here.
-    with walk.quietly():
+    with quietly():
         from nibabel.nicom.csareader import CSAReadError, get_csa_header
 
     try:

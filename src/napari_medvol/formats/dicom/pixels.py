@@ -13,14 +13,13 @@ from napari_medvol.errors import DecodeError, ReadError
 from napari_medvol.formats.dicom import codecs, colour, encapsulated, tags
 from napari_medvol.formats.dicom.codecs import Codestream, Samples
 from napari_medvol.formats.dicom.files import Inflated, OpenFile
-from napari_medvol.formats.dicom.header import (
+from napari_medvol.formats.dicom.header import Header, deflated_start
+from napari_medvol.formats.dicom.problems import bits_allocated
+from napari_medvol.formats.dicom.syntaxes import (
     BIG_ENDIAN,
     DEFLATED,
     GE_BIG_ENDIAN_PIXELS,
     UNCOMPRESSED,
-    Header,
-    bits_allocated,
-    deflated_start,
 )
 
 Array = NDArray[Any]

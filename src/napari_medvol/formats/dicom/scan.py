@@ -10,7 +10,7 @@ from typing import Final
 from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom.files import OpenFile
 from napari_medvol.formats.dicom.header import FIRST_READ, Header, header_of
-from napari_medvol.formats.dicom.walk import Layouts
+from napari_medvol.formats.dicom.layouts import Layouts
 
 #: Files that are open at once, so that the disk can work ahead.
 _AHEAD: Final = 32
