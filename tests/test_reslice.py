@@ -226,3 +226,12 @@ def inside_of(array: ReslicedArray, shape: tuple[int, ...]) -> np.ndarray:
     grid = np.stack(np.meshgrid(*map(np.arange, array.shape), indexing="ij"), axis=-1)
     at = apply_affine(np.linalg.inv(OBLIQUE), apply_affine(array.affine, grid))
     return ((at >= -0.49) & (at <= np.array(shape) - 0.51)).all(axis=-1)
+
+
+def test_voxels_that_lie_unevenly_in_memory_are_interpolated_too() -> None:
+    records = np.zeros(SHAPE, dtype=[("value", "i2"), ("flag", "u1")])
+    records["value"] = 7
+
+    values = np.asarray(ReslicedArray(records["value"], OBLIQUE))
+
+    assert set(np.unique(values)) == {0, 7}

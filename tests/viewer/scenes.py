@@ -59,17 +59,17 @@ def seen_off(viewer: ViewerModel, layer: Layer, ras: tuple[float, ...], plane: s
     """
     place = napari_medvol.from_ras(viewer, ras)
     viewer.dims.order = PLANES[plane]
-    steps = np.arange(-9, 9.01, 0.25)
+    slider = PLANES[plane][0]
+    steps = np.arange(-9, 9.01, 0.3)
     off = np.zeros(3)
     for axis in range(3):
         values = []
+        viewer.dims.set_point(slider, place[slider])
         for step in steps:
             point = place.copy()
             point[axis] += step
-            slider = PLANES[plane][0]
-            viewer.dims.set_point(slider, point[slider])
-            other = [a for a in range(3) if a != slider]
-            viewer.dims.set_point(other, [point[a] for a in other])
+            if axis == slider:
+                viewer.dims.set_point(slider, point[slider])
             value = layer.get_value(point, world=True)
             values.append(0.0 if value is None else max(float(value), 0.0))
         total = sum(values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from napari._app_model import get_app_model
+from napari.settings import get_settings
 from napari.utils.notifications import Notification
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication
@@ -19,7 +21,7 @@ from napari_medvol.affines import apply_affine
 from napari_medvol.arrays import lazy_volume
 from napari_medvol.report import Finding, GeometryReport
 from napari_medvol.reslice import ReslicedArray
-from napari_medvol.viewer import phantoms
+from napari_medvol.viewer import phantoms, window
 from napari_medvol.viewer.chooser import SeriesChooser
 from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.planes import show_plane
@@ -311,3 +313,56 @@ def test_series_numbers_sort_as_numbers_and_the_choice_stays_right(
     assert dialog.chosen() == [volumes[2]]
     assert dialog.table.item(0, 7).text() == "a gap of 4 mm"
     assert dialog.table.item(0, 7).toolTip() == "a gap of 4 mm\ntilted"
+
+
+def test_a_plane_that_breaks_in_the_background_is_one_bubble(
+    make_napari_viewer: Callable[..., Any], told: list[Notification], qtbot: Any
+) -> None:
+    source = ArraySource(np.ones((50, 12, 14), np.int16), broken={3, 40})
+    volume = Volume(lazy_volume(source), affine_along("LPS"), name="lazy")
+    viewer = make_napari_viewer(show=True)
+
+    show(viewer, [volume])
+    qtbot.waitUntil(lambda: volume.data.store.is_complete, timeout=5000)
+
+    assert len(told) == 1
+    assert "of 50 cannot be read and is left blank" in told[0].message
+    assert set(volume.data.store.errors) == {3, 40}
+
+
+def test_slicing_in_threads_ends_with_the_right_face(
+    make_napari_viewer: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get_settings().experimental, "async_", True)
+    viewer = make_napari_viewer()
+    volume = centred_blob(ORIENTED["oblique"])
+    (layer,) = show(viewer, [volume])
+    place = napari_medvol.from_ras(viewer, PLACE)
+
+    for ndisplay in (3, 2, 3, 2):
+        viewer.dims.ndisplay = ndisplay
+        assert isinstance(layer.data, ReslicedArray) is (ndisplay == 2)
+    viewer.dims.point = place
+
+    def seen() -> bool:
+        value = layer.get_value(place, world=True)
+        return value is not None and value > 900
+
+    qtbot.waitUntil(seen, timeout=5000)
+
+
+def test_without_qt_there_is_no_application_and_nothing_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "qtpy")
+    done: list[int] = []
+
+    assert window.application() is None
+    assert not window.window_is_coming()
+    window.later(10_000, lambda: done.append(1))
+
+    assert done == [1]
+
+
+def test_without_a_window_nothing_is_coming() -> None:
+    assert not window.window_is_coming()
