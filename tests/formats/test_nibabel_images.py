@@ -668,3 +668,35 @@ def test_rows_match_without_importing_nibabel() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "['MGH', 'MINC', 'PAR/REC', 'ECAT7', 'Analyze'] False"
+
+
+def test_mgh_with_an_empty_axis_is_an_error(tmp_path: Path) -> None:
+    content = bytearray(nib.MGHImage(counted((3, 4, 5)), OBLIQUE).to_bytes())
+    content[8:12] = bytes(4)
+    (tmp_path / "x.mgh").write_bytes(content)
+
+    with pytest.raises(ReadError, match=r"x\.mgh.*lengths of its axes are \[3, 0, 5, 1\]"):
+        formats.read(tmp_path / "x.mgh")
+
+
+def test_mgz_cut_short_gives_what_is_there(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    array = rng.integers(0, 30000, (64, 64, 40, 8)).astype(np.int16)
+    path = tmp_path / "x.mgz"
+    nib.MGHImage(array, OBLIQUE).to_filename(path)
+    os.truncate(path, path.stat().st_size // 2)
+
+    volume = read_one(path)
+
+    np.testing.assert_array_equal(volume.data[..., 0], array[..., 0])
+    with pytest.raises(ReadError, match=r"x\.mgz.*cut short"):
+        volume.data[..., 7]
+
+
+def test_par_echoes_have_their_times(tmp_path: Path) -> None:
+    path = par_with_rec(tmp_path, "T1_dual_echo")
+    (axis,) = read_one(path).axes
+
+    assert (axis.name, axis.unit) == ("echo", "ms")
+    assert len(axis.values) == 2
+    assert 0 < axis.values[0] < axis.values[1]

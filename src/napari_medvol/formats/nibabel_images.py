@@ -18,14 +18,10 @@ from napari_medvol.formats.naming import (
     stem_of,
     with_compression,
 )
-from napari_medvol.formats.nibabel_flat import (
-    ANALYZE_SIZE,
-    open_afni,
-    open_analyze,
-    open_mgh,
-    open_par,
-)
-from napari_medvol.formats.nibabel_frames import open_ecat, open_minc
+from napari_medvol.formats.nibabel_bricks import open_afni, open_par
+from napari_medvol.formats.nibabel_ecat import open_ecat
+from napari_medvol.formats.nibabel_flat import ANALYZE_SIZE, open_analyze, open_mgh
+from napari_medvol.formats.nibabel_minc import open_minc
 from napari_medvol.formats.nibabel_opened import Opened, heard
 from napari_medvol.formats.row import Format, has_suffix
 from napari_medvol.formats.streams import COMPRESSED_SUFFIXES, head_of, reading

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from napari_medvol.affines import Affine
 from napari_medvol.arrays import LazyArray
+from napari_medvol.errors import MedVolError, ReadError
+from napari_medvol.formats.streams import reading
 from napari_medvol.report import Finding
 from napari_medvol.volume import Axis, Field
 
@@ -101,3 +103,48 @@ def as_text(value: Any) -> str:
         value = "[" + ", ".join(as_text(v) for v in value) + "]"
     text = f"{value:.9g}" if isinstance(value, float) else str(value)
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+
+
+#: Index of the plane along the outer axes, to its values.
+ReadPart = Callable[[tuple[int, ...]], Array]
+
+
+class PartPlanes:
+    """Planes that a function reads, opening and closing the file by itself.
+
+    Parameters
+    ----------
+    name : str
+        Path of the file.
+    outer, inner : tuple of int
+    dtype : dtype
+    read_part : callable
+        Index along the outer axes to values of shape `inner`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        outer: tuple[int, ...],
+        inner: tuple[int, ...],
+        dtype: np.dtype[Any],
+        read_part: ReadPart,
+    ) -> None:
+        self.name, self.outer, self.inner, self.dtype = name, outer, inner, dtype
+        self._read_part = read_part
+
+    def read_plane(self, number: int, out: Array) -> None:
+        """Write plane `number` into `out`."""
+        index = tuple(int(i) for i in np.unravel_index(number, self.outer)) if self.outer else ()
+        try:
+            with reading(Path(self.name)):
+                values = self._read_part(index)
+        except MedVolError:
+            raise
+        except Exception as error:
+            raise ReadError(
+                self.name, f"its voxels cannot be read ({error})", "Copy the file again"
+            ) from error
+        if self.dtype.kind in "iu" and values.dtype.kind == "f":
+            values = np.rint(values)
+        np.copyto(out, values, casting="unsafe")

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvol.errors import DecodeError
-from napari_medvol.formats.dicom.codecs import Codestream, Samples
+from napari_medvol.formats.dicom.codecs import Samples
+from napari_medvol.formats.dicom.codestreams import Codestream
 from napari_medvol.formats.dicom.elements import quietly
 from napari_medvol.formats.dicom.header import Header
 

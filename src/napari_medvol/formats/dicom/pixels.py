@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from napari_medvol.errors import DecodeError, ReadError
 from napari_medvol.formats.dicom import codecs, colour, encapsulated, tags
-from napari_medvol.formats.dicom.codecs import Codestream, Samples
+from napari_medvol.formats.dicom.codecs import Samples
+from napari_medvol.formats.dicom.codestreams import Codestream
 from napari_medvol.formats.dicom.files import Inflated, OpenFile
 from napari_medvol.formats.dicom.header import Header, deflated_start
 from napari_medvol.formats.dicom.problems import bits_allocated
