@@ -50,7 +50,7 @@ def frames_of(file: OpenFile, header: Header) -> Frames:
     """Return where the frames of a file lie, by one look at the head of each fragment.
 
     The basic offset table tells which fragments make a frame; without one there is a fragment
-    a frame (always so with an extended offset table, PS3.3 C.7.6.24), or the end-of-image
+    a frame (always so with an extended offset table, PS3.3 C.7.6.3.1.8), or the end-of-image
     markers tell.
 
     Raises

@@ -191,7 +191,7 @@ PHILIPS_DIFFUSION_X: Final = _kept(0x200510B0, "FL")
 PHILIPS_DIFFUSION_Y: Final = _kept(0x200510B1, "FL")
 PHILIPS_DIFFUSION_Z: Final = _kept(0x200510B2, "FL")
 
-# Where the pixels are, PS3.3 C.7.6.24, C.7.6.25
+# Where the pixels are, PS3.3 C.7.6.3, C.7.6.24, C.7.6.25
 EXTENDED_OFFSET_TABLE: Final = _noticed(0x7FE00001, "OV")
 EXTENDED_OFFSET_TABLE_LENGTHS: Final = _noticed(0x7FE00002, "OV")
 FLOAT_PIXEL_DATA: Final = 0x7FE00008
