@@ -8,7 +8,7 @@ import pytest
 from npe2 import PluginManifest
 
 from napari_medvol.errors import FormatError, MedVolError, ReadError
-from napari_medvol.formats import FORMATS, Choices, Format, format_of, holds_a_scan, read
+from napari_medvol.formats import FORMATS, archives, Choices, Format, format_of, holds_a_scan, read
 from napari_medvol.formats.row import has_suffix
 from tests.conftest import ROOT
 
@@ -43,6 +43,7 @@ def test_suffixes_are_lower_case_dotted_and_longest_first(row: Format) -> None:
 def test_every_pattern_of_the_table_stands_in_the_manifest_and_nothing_else() -> None:
     wanted = {f"*{suffix}" for row in FORMATS for suffix in row.suffixes}
     wanted |= {pattern for row in FORMATS for pattern in row.patterns}
+    wanted |= {f"*{suffix}" for suffix in archives.SUFFIXES}
 
     patterns = reader_patterns()
 
