@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medvol.errors import MedVolError
@@ -28,8 +29,9 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
 def read_layers(path: Paths) -> list[LayerData]:
     """Return layer data of every volume at `path`, the first visible, the others hidden.
 
-    A person who opens a folder of several series in a window is asked which; an error is shown
-    as a notification there. A script is not asked, and gets the error itself.
+    A person who opens a folder of several series in a window is asked which, one slice stands
+    for its whole series, and an error is shown as a notification. A script is not asked, gets
+    what the path holds, and gets the error itself.
 
     Raises
     ------
@@ -43,20 +45,30 @@ def read_layers(path: Paths) -> list[LayerData]:
 
     by_hand = opened_by_hand()
     try:
-        volumes: Sequence[Volume] = read(path)
-        if by_hand and len(volumes) > 1:
-            from napari_medvol.viewer.chooser import choose
-
-            volumes = choose(volumes)
-        if not volumes:
-            return _NOTHING_TO_ADD
+        volumes = _asked_for(path) if by_hand else read(path)
         follow_open_windows()
-        return layers_of(volumes)
+        return layers_of(volumes) or _NOTHING_TO_ADD
     except MedVolError as error:
         if not by_hand:
             raise
         notify.fail(error)
         return _NOTHING_TO_ADD
+
+
+def _asked_for(path: Paths) -> list[Volume]:
+    """Return the volumes that a person means by `path`; none if they are open already."""
+    from napari_medvol.formats import read
+    from napari_medvol.viewer.chooser import choose
+    from napari_medvol.viewer.whole_series import DROP, with_their_series
+
+    places = [Path(place) for place in ([path] if isinstance(path, str) else path)]
+    one_file = len(places) == 1 and places[0].is_file()
+    if one_file and DROP.holds(places[0]):
+        return []
+    volumes = read(places)
+    if one_file:
+        volumes = with_their_series(places[0], volumes)
+    return choose(volumes) if len(volumes) > 1 else volumes
 
 
 def opened_by_hand() -> bool:
