@@ -39,7 +39,7 @@ Sample = dict[str, Any]
 
 TIE = 1.3
 ROUNDS = 5
-PATIENCE = 15.0
+PATIENCE = 8.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ ROWS = (
         "5", "600-slice CT to int16 HU in RAM", "dicom", "volume_ours",
         {"dicomsdl": ("volume_dicomsdl", 2.5), "dcm2niix": ("volume_dcm2niix", None),
          "pydicom": ("volume_pydicom", 10), "SimpleITK": ("volume_simpleitk", 15)},
-        ("volume_limit", 1.0, 1.3), reads_all=True, patience=40, memory_mb=700,
+        ("volume_limit", 1.0, 1.3), reads_all=True, patience=20, memory_mb=700,
     ),
     Row(
         "6", "peak memory of 5 (MB)", "dicom", "volume_ours",
@@ -119,12 +119,12 @@ ROWS = (
     Row(
         "8", ".nii, one slice", "nii", "slice_ours",
         {"nibabel": ("slice_nibabel", 1.5), "SimpleITK": ("slice_simpleitk", None)},
-        ("slice_limit", 1.0, 2.0), patience=8,
+        ("slice_limit", 1.0, 2.0), patience=6,
     ),
     Row(
         "8", ".nii, whole", "nii", "whole_ours",
         {"nibabel": ("whole_nibabel", None), "SimpleITK": ("whole_simpleitk", 3)},
-        ("whole_limit", 1.0, 2.0), reads_all=True, patience=8, memory_mb=300,
+        ("whole_limit", 1.0, 2.0), reads_all=True, patience=6, memory_mb=300,
     ),
     Row(
         "9", ".nii.gz, whole", "gz", "whole_ours",
@@ -147,13 +147,13 @@ ROWS = (
     Row(
         "12", ".nii.gz, 20 random axial slices after load", "gz", "random_ours",
         {"nibabel + indexed_gzip": ("random_nibabel_indexed", 15)},
-        ("random_limit", 1.0, 1.5), patience=10,
+        ("random_limit", 1.0, 1.5), patience=6,
     ),
     Row(
         "16", "napari: 24 slider steps, three planes", "dicom", "slider_ours",
         {"numpy in napari": ("slider_numpy", 1 / 1.1),
          "dask, a chunk a slice": ("slider_dask", None)},
-        patience=40,
+        patience=20,
     ),
     Row(
         "21", "napari's start: what the plugin adds", "dicom", "start_ours",
