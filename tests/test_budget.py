@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,6 +109,7 @@ def test_a_limit_that_is_no_number_means_half_of_the_machine(
     asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NAPARI_MEDVOL_MEMORY", asked)
+    monkeypatch.setattr(budget, "_CGROUP_LIMIT", Path("/nowhere"))
     monkeypatch.setattr(
         "os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2**20}.get, raising=False
     )
@@ -115,10 +117,25 @@ def test_a_limit_that_is_no_number_means_half_of_the_machine(
     assert budget._default_limit() == 2**31
 
 
+@pytest.mark.parametrize(("content", "nbytes"), [("1073741824\n", 2**29), ("max\n", 2**31)])
+def test_a_container_has_half_of_what_it_may_use(
+    content: str, nbytes: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "memory.max").write_text(content)
+    monkeypatch.setattr(budget, "_CGROUP_LIMIT", tmp_path / "memory.max")
+    monkeypatch.delenv("NAPARI_MEDVOL_MEMORY", raising=False)
+    monkeypatch.setattr(
+        "os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2**20}.get, raising=False
+    )
+
+    assert budget._default_limit() == nbytes
+
+
 def test_a_machine_that_does_not_tell_its_memory_gets_four_gibibytes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("NAPARI_MEDVOL_MEMORY", raising=False)
     monkeypatch.delattr("os.sysconf", raising=False)
+    monkeypatch.setattr(budget, "_CGROUP_LIMIT", Path("/nowhere"))
 
     assert budget._default_limit() == 2**32

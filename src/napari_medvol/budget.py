@@ -8,10 +8,14 @@ import weakref
 from collections import deque
 from contextlib import suppress
 from math import prod
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+#: Linux, control groups version 2: a number of bytes, or "max".
+_CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 
 
 class MemoryBudget:
@@ -50,14 +54,18 @@ class MemoryBudget:
 
 
 def _default_limit() -> int:
-    """Half of the machine's memory, or ``NAPARI_MEDVOL_MEMORY`` in GiB."""
+    """Half of the memory there is, or ``NAPARI_MEDVOL_MEMORY`` in GiB."""
     asked = os.environ.get("NAPARI_MEDVOL_MEMORY", "")
     with suppress(ValueError, OverflowError):
         return int(float(asked) * 2**30)
     try:
-        return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) // 2
+        machine = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):
-        return 4 * 2**30
+        machine = 8 * 2**30
+    # In a container, or a job of a cluster, there is less than the machine has.
+    with suppress(OSError, ValueError):
+        machine = min(machine, int(_CGROUP_LIMIT.read_text()))
+    return machine // 2
 
 
 #: Shared by every store of the process.
