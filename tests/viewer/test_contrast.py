@@ -4,9 +4,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from napari_medvol.arrays import lazy_volume
-from napari_medvol.viewer.contrast import colours, contrast_limits, known_colormap, limits_of
+from napari_medvol.viewer.contrast import (
+    colours,
+    contrast_limits,
+    contrast_reach,
+    known_colormap,
+    limits_of,
+)
+from napari_medvol.viewer.opening import show
 from napari_medvol.volume import Axis, Display, Volume, Window
 from tests.phantoms.sources import ArraySource
 
@@ -152,3 +160,32 @@ def test_names_of_colormaps_are_known_whatever_their_case(name: str) -> None:
     assert known.lower() == name.lower() if known else name == "bone"
     if known:
         ensure_colormap(known)
+
+
+@pytest.mark.parametrize(
+    ("data", "unit", "reach"),
+    [
+        (np.zeros((3, 3, 3), np.int16), "HU", (-1024, 3071)),
+        (np.arange(27, dtype=np.uint8).reshape(3, 3, 3) * 9, "", (0, 255)),
+        (np.linspace(-1, 1, 27).reshape(3, 3, 3), "", (-1.5, 2.0)),
+        (np.full((3, 3, 3), np.nan), "", (-260, 440)),
+    ],
+)
+def test_the_sliders_reach_beyond_the_first_window(
+    data: np.ndarray, unit: str, reach: tuple[float, float]
+) -> None:
+    volume = Volume(data, np.eye(4), unit=unit, display=Display(windows=(Window(40, 400),)))
+
+    low, high = contrast_reach(volume, (-160.0, 240.0))
+
+    assert (low, high) == (min(reach[0], -160), max(reach[1], 240))
+
+
+def test_napari_lets_the_user_go_that_far() -> None:
+    data = np.zeros((4, 4, 4), np.int16)
+    volume = Volume(data, np.eye(4), unit="HU", display=Display(windows=(Window(40, 400),)))
+
+    (layer,) = show(ViewerModel(), [volume])
+
+    assert layer.contrast_limits == [-160, 240]
+    assert layer.contrast_limits_range == [-1024, 3071]

@@ -210,3 +210,16 @@ def test_a_layer_flattened_to_nothing_is_an_error_with_its_name() -> None:
 
     with pytest.raises(LayerError, match="'flat'"):
         volume_of(layer)
+
+
+def test_of_a_pyramid_the_finest_level_is_the_scan() -> None:
+    fine = np.arange(8 * 8 * 8.0).reshape(8, 8, 8)
+    layer = Image([fine, fine[::2, ::2, ::2]], multiscale=True)
+
+    assert volume_of(layer).shape == (8, 8, 8)
+
+
+def test_a_named_axis_keeps_its_name_and_an_unnamed_one_gets_one() -> None:
+    named = Image(np.zeros((2, 3, 4, 5, 6)), axis_labels=("echo", "-4", "z", "y", "x"))
+
+    assert [axis.name for axis in volume_of(named).axes] == ["t", "echo"]

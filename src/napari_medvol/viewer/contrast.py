@@ -14,6 +14,7 @@ from napari_medvol.volume import Display, Volume
 Limits = tuple[float, float]
 
 _PERCENTILES: Final = (0.5, 99.5)
+_HOUNSFIELD: Final = (-1024.0, 3071.0)
 _SAMPLE: Final = 400_000
 _WHERE: Final = (0.5, 0.25, 0.75, 0.375, 0.625)
 _ACTIVITY: Final = ("bq/ml", "suv", "g/ml", "kbq/ml", "mbq/ml")
@@ -40,6 +41,33 @@ def contrast_limits(volume: Volume, part: str = "") -> Limits:
         if np.isfinite([low, high]).all() and low < high:
             return float(low), float(high)
     return limits_of(_sample(volume), volume.display.diverging)
+
+
+def contrast_reach(volume: Volume, limits: Limits, part: str = "") -> Limits:
+    """Return how far the sliders of the display range go: beyond what the first limits show.
+
+    napari takes the first limits for the ends of its sliders, so that a CT opened in a soft
+    tissue window could never be looked at in a bone window.
+    """
+    if part == "phase" or volume.is_rgb:
+        return limits
+    if volume.unit == "HU":
+        low, high = _HOUNSFIELD
+    else:
+        values = _sample(volume)
+        low, high = (float(values.min()), float(values.max())) if values.size else limits
+        # A few planes do not hold the whole range.
+        low, high = low - 0.25 * (high - low), high + 0.5 * (high - low)
+        low, high = _held(low, high, volume.dtype)
+    return min(low, limits[0]), max(high, limits[1])
+
+
+def _held(low: float, high: float, dtype: np.dtype[Any]) -> Limits:
+    """Return the part of a range that a type holds."""
+    if dtype.kind not in "iu":
+        return low, high
+    info = np.iinfo(dtype)
+    return max(low, float(info.min)), min(high, float(info.max))
 
 
 def _offered(display: Display) -> list[Limits]:

@@ -12,6 +12,7 @@ from napari_medvol.viewer.shown import record_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
 _followed: WeakSet[Any] = WeakSet()
 
@@ -31,18 +32,32 @@ def follow(viewer: ViewerModel) -> None:
             show_face(layer, viewer.dims.ndisplay)
 
     def on_inserted(event: Any) -> None:
-        show_face(event.value, viewer.dims.ndisplay)
+        _prepare(event.value, viewer.dims.ndisplay)
 
     def after_inserted(event: Any) -> None:
-        record = record_of(event.value)
-        if record is not None and len(viewer.layers) == 1 and viewer.dims.ndisplay == 2:
-            plane = plane_of_slab(record.face(2))
-            if plane:
-                show_plane(viewer, plane)
+        _first_look(viewer, event.value)
 
     _before_napari(viewer.dims.events.ndisplay, on_ndisplay)
     _before_napari(viewer.layers.events.inserted, on_inserted)
     viewer.layers.events.inserted.connect(after_inserted)
+
+
+def _prepare(layer: Layer, ndisplay: int) -> None:
+    """Give a new layer its face, and contrast sliders that reach far enough."""
+    show_face(layer, ndisplay)
+    record = record_of(layer)
+    if record is not None and record.reach is not None:
+        layer.contrast_limits_range = record.reach
+
+
+def _first_look(viewer: ViewerModel, layer: Layer) -> None:
+    """Show a thin slab in an empty viewer as it was acquired."""
+    record = record_of(layer)
+    if record is None or len(viewer.layers) != 1 or viewer.dims.ndisplay != 2:
+        return
+    plane = plane_of_slab(record.face(2))
+    if plane:
+        show_plane(viewer, plane)
 
 
 def follow_open_windows() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
 from napari_medvol import affines
 from napari_medvol.reslice import ReslicedArray
-from napari_medvol.viewer.contrast import Limits, colours, contrast_limits
+from napari_medvol.viewer.contrast import Limits, colours, contrast_limits, contrast_reach
 from napari_medvol.viewer.coordinates import Face, Matrix, axis_units, in_viewer_order
 from napari_medvol.viewer.parts import PartOfComplex
 from napari_medvol.viewer.shown import Oblique, Part, Shown, metadata
@@ -55,7 +56,10 @@ def _image(volume: Volume, oblique: Oblique, visible: bool, part: Part) -> Layer
     elif volume.dtype == np.longdouble or volume.dtype.kind not in "biuf":
         native = Face(np.asarray(native.data, dtype=np.float64), native.affine, native.leading)
     native = _guarded(native)
-    record = _record(volume, native, oblique, part, _outside(volume, limits))
+    record = replace(
+        _record(volume, native, oblique, part, _outside(volume, limits)),
+        reach=contrast_reach(volume, limits, part),
+    )
     options = {
         **_common(record, visible),
         **colours(volume, part),

@@ -40,6 +40,8 @@ class Shown:
         How far the worst corner voxel was moved to make a tiny rotation exactly zero, mm.
     part : {"", "magnitude", "phase"}
         Which part of complex values.
+    reach : (float, float) or None
+        Ends of the contrast sliders; None for labels.
     """
 
     volume: Volume
@@ -49,6 +51,7 @@ class Shown:
     oblique: Oblique = "resample"
     snap: float = 0.0
     part: Part = ""
+    reach: tuple[float, float] | None = None
 
     @property
     def is_oblique(self) -> bool:

@@ -154,8 +154,6 @@ def _foreign(layer: Layer) -> Volume:
     data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
     data, matrix = np.asarray(data), _matrix_in_mm(layer)
     units, labels = list(layer.units), list(layer.axis_labels)
-    if layer.ndim < 2:
-        raise LayerError(f"layer {layer.name!r}", f"has {layer.ndim} axis", "Choose an image")
     if layer.ndim == 2:
         data, matrix = data[np.newaxis], _embedded(matrix)
     n = max(layer.ndim - 3, 0)
