@@ -36,7 +36,7 @@ def test_every_snippet_runs(
     capsys: pytest.CaptureFixture[str],
     make_napari_viewer: Callable[[], Any],
 ) -> None:
-    assert len(SNIPPETS) == 4
+    assert len(SNIPPETS) == 5
     monkeypatch.setattr("napari.Viewer", make_napari_viewer)
     names: dict[str, Any] = {}
 
@@ -54,6 +54,7 @@ def test_every_snippet_runs(
     printed = capsys.readouterr().out
     assert "Geometry from" in printed
     assert "Known formats" in printed
+    assert "nibabel" in printed
 
 
 def test_every_format_of_the_table_is_listed_and_no_suffix_is_made_up() -> None:
