@@ -5,7 +5,6 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.ndimage import affine_transform
 
 from napari_medvol.affines import apply_affine, zooms
 from napari_medvol.arrays import LazyArray
@@ -185,53 +184,3 @@ def test_it_says_what_it_is_and_how_large() -> None:
     assert array.ndim == 3
     assert array.size == np.prod(array.shape)
     assert len(array) == array.shape[0]
-
-
-VIEWS = [
-    (slice(None), slice(None), slice(None)),
-    (slice(None, None, -1), slice(None), slice(None, None, -1)),
-    (slice(None, None, 2), slice(None, None, -3), slice(1, None)),
-]
-
-
-@pytest.mark.parametrize("nearest", [False, True])
-@pytest.mark.parametrize("part", VIEWS, ids=str)
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
-@pytest.mark.parametrize("dtype", ["int16", "float64", "uint8", "int32"])
-def test_scipy_interpolates_to_the_same_values(
-    nearest: bool, part: tuple[slice, ...], order: tuple[int, ...], dtype: str
-) -> None:
-    random = np.random.default_rng(3)
-    data = random.integers(0, 200, (24, 27, 30)).astype(dtype).transpose(order)[part]
-    array = ReslicedArray(data, OBLIQUE, nearest=nearest, outside=0)
-    to_data = np.linalg.inv(OBLIQUE) @ array.affine
-
-    expected = affine_transform(
-        data.astype(float),
-        to_data[:3, :3],
-        to_data[:3, 3],
-        output_shape=array.shape,
-        order=0 if nearest else 1,
-        mode="nearest",
-    )
-
-    values = np.asarray(array)
-    within = inside_of(array, data.shape)
-    rounding = 0.51 if np.dtype(dtype).kind in "iu" and not nearest else 1e-9
-    assert within.sum() > 500
-    assert np.abs(values - expected)[within].max() <= rounding
-
-
-def inside_of(array: ReslicedArray, shape: tuple[int, ...]) -> np.ndarray:
-    grid = np.stack(np.meshgrid(*map(np.arange, array.shape), indexing="ij"), axis=-1)
-    at = apply_affine(np.linalg.inv(OBLIQUE), apply_affine(array.affine, grid))
-    return ((at >= -0.49) & (at <= np.array(shape) - 0.51)).all(axis=-1)
-
-
-def test_voxels_that_lie_unevenly_in_memory_are_interpolated_too() -> None:
-    records = np.zeros(SHAPE, dtype=[("value", "i2"), ("flag", "u1")])
-    records["value"] = 7
-
-    values = np.asarray(ReslicedArray(records["value"], OBLIQUE))
-
-    assert set(np.unique(values)) == {0, 7}

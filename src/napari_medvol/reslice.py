@@ -13,15 +13,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from napari_medvol.interpolation import interpolated
+
 Array = NDArray[Any]
 Matrix = NDArray[np.float64]
 
 #: Elements that one request computes. A whole CT takes half a minute: beyond this a request
 #: gets the right voxels on a coarser grid, repeated to the size it asked for.
 _AT_ONCE: Final = 8_000_000
-
-#: Voxels computed at a time, few enough for the processor's cache.
-_BLOCK: Final = 16_384
 
 #: mm between planes at most, so that no structure is drawn further than half of it from its
 #: place.
@@ -141,7 +140,7 @@ class ReslicedArray:
         box = [_not_empty(part, n) for part, n in zip(box, n_voxels, strict=True)]
         voxels = np.asarray(data[(*at, *box)])
         offset = first[:3] - [part.start for part in box]
-        values = _interpolated(voxels, linear, offset, shape, self.nearest)
+        values = interpolated(voxels, linear, offset, shape, self.nearest)
         out = values.astype(self.dtype, copy=False)
         out[~_inside(linear, first[:3], shape, n_voxels)] = self.outside
         return out
@@ -223,102 +222,6 @@ def _not_empty(part: slice, n: int) -> slice:
     """Return a part of at least one voxel: the border voxel where the box just misses it."""
     start = min(part.start, n - 1)
     return slice(start, max(part.stop, start + 1))
-
-
-def _interpolated(
-    voxels: Array, linear: Matrix, offset: Matrix, shape: tuple[int, ...], nearest: bool
-) -> Array:
-    """Return `voxels` at ``linear @ index + offset``; beyond the edge, the edge's value."""
-    if voxels.dtype == np.bool_:
-        voxels = voxels.view(np.uint8)
-    elif not voxels.dtype.isnative:
-        voxels = voxels.astype(voxels.dtype.newbyteorder("="))
-    out = np.empty(shape, dtype=voxels.dtype)
-    # Blocks of rows along the longest axis: what is computed stays in the processor's cache.
-    longest = int(np.argmax(shape))
-    others = [axis for axis in range(3) if axis != longest]
-    rows = np.moveaxis(out, longest, 2).reshape(-1, shape[longest])
-    is_view = np.shares_memory(rows, out)
-    places = np.indices([shape[axis] for axis in others]).reshape(2, -1, 1)
-    at_once = max(1, _BLOCK // shape[longest])
-    along = np.arange(shape[longest])
-    source = _Flat(voxels)
-    for start in range(0, len(rows), at_once):
-        block = places[:, start : start + at_once]
-        index = [
-            offset[d]
-            + linear[d, others[0]] * block[0]
-            + linear[d, others[1]] * block[1]
-            + linear[d, longest] * along
-            for d in range(3)
-        ]
-        rows[start : start + at_once] = source.nearest(index) if nearest else source.linear(index)
-    if is_view:
-        return out
-    turned = rows.reshape(*(shape[axis] for axis in others), shape[longest])
-    return np.moveaxis(turned, 2, longest)
-
-
-class _Flat:
-    """Voxels as one row of memory, whatever their strides: gathering from it copies nothing."""
-
-    def __init__(self, voxels: Array) -> None:
-        upwards = tuple(slice(None, None, -1 if s < 0 else 1) for s in voxels.strides)
-        lowest_first = voxels[upwards]
-        self.shape, self.dtype = voxels.shape, voxels.dtype
-        self._reversed = [s < 0 for s in voxels.strides]
-        self._steps = [s // voxels.itemsize for s in lowest_first.strides]
-        if any(s % voxels.itemsize for s in lowest_first.strides):
-            lowest_first = np.ascontiguousarray(lowest_first)
-            self._steps = [s // voxels.itemsize for s in lowest_first.strides]
-        span = sum((n - 1) * step for n, step in zip(self.shape, self._steps, strict=True)) + 1
-        self._row = np.lib.stride_tricks.as_strided(
-            lowest_first, (span,), (voxels.itemsize,), writeable=False
-        )
-
-    def _clipped(self, index: Sequence[Matrix]) -> list[Matrix]:
-        """Return indices within the voxels, along axes that all run upwards in memory."""
-        clipped = []
-        for at, n, is_reversed in zip(index, self.shape, self._reversed, strict=True):
-            inside = np.clip(at, 0, n - 1, out=at)
-            clipped.append(np.subtract(n - 1, inside, out=inside) if is_reversed else inside)
-        return clipped
-
-    def nearest(self, index: Sequence[Matrix]) -> Array:
-        """Return the voxel nearest to each index; halves go up in the voxels' own order."""
-        place = np.zeros(index[0].shape, dtype=np.intp)
-        for at, step, is_reversed in zip(
-            self._clipped(index), self._steps, self._reversed, strict=True
-        ):
-            nearest = np.ceil(at - 0.5) if is_reversed else np.floor(at + 0.5)
-            place += nearest.astype(np.intp) * step
-        return self._row.take(place)
-
-    def linear(self, index: Sequence[Matrix]) -> Array:
-        """Return the values between the voxels, rounded where voxels are integers."""
-        small = self.dtype.itemsize <= 2 or self.dtype == np.float32
-        real = np.float32 if small else np.float64
-        place = np.zeros(index[0].shape, dtype=np.intp)
-        weights, steps = [], []
-        for at, n, step in zip(self._clipped(index), self.shape, self._steps, strict=True):
-            below = np.minimum(at.astype(np.intp), max(n - 2, 0))
-            weights.append((at - below).astype(real))
-            steps.append(step if n > 1 else 0)
-            place += below * step
-        values = self._between(place, weights, steps, real)
-        return np.rint(values) if self.dtype.kind in "iu" else values
-
-    def _between(
-        self, place: NDArray[np.intp], weights: list[Array], steps: list[int], real: Any
-    ) -> Array:
-        if not weights:
-            return self._row.take(place).astype(real)
-        low = self._between(place, weights[1:], steps[1:], real)
-        high = self._between(place + steps[0], weights[1:], steps[1:], real)
-        high -= low
-        high *= weights[0]
-        high += low
-        return high
 
 
 def _inside(
