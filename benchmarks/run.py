@@ -446,7 +446,7 @@ def markdown_of(results: list[dict[str, Any]], summary: str) -> str:
         " reading or inflating of the same bytes) how many times longer we took. Median, lowest"
         f" and highest of n pairs of fresh processes taken by turns. Below {TIE}× is a tie."
         " *First* is the first run in a process, from after the import of that program's"
-        " libraries to the result; it includes what we import only when a file needs it."
+        " libraries to the result."
         " *Second* is the same again in the same process, *process* the whole process with"
         " Python's start and all imports. Results had equal digests before anything was timed.",
         "",

@@ -47,7 +47,7 @@ def kji(volume: Array) -> Array:
 
 @task
 def scan_ours(folder: Path) -> Run:
-    import napari_medvol.formats  # noqa: F401
+    import napari_medvol.formats.dicom.reading  # noqa: F401
     from napari_medvol import read
 
     def run() -> list[str]:
@@ -123,7 +123,7 @@ def scan_limit(folder: Path) -> Run:
 
 @task
 def middle_ours(folder: Path) -> Run:
-    import napari_medvol.formats  # noqa: F401
+    import napari_medvol.formats.dicom.reading  # noqa: F401
     from napari_medvol import read
 
     def run() -> Array:
@@ -189,7 +189,7 @@ def middle_limit(folder: Path) -> Run:
 
 @task
 def volume_ours(folder: Path) -> Run:
-    import napari_medvol.formats  # noqa: F401
+    import napari_medvol.formats.dicom.reading  # noqa: F401
     from napari_medvol import read
 
     def run() -> Array:
