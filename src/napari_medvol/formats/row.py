@@ -21,7 +21,8 @@ class Format:
     suffixes : tuple of str
         Lower-case, longest first, with their dots.
     patterns : tuple of str
-        ``fnmatch`` patterns of names that have no telling suffix, for the viewer's manifest.
+        ``fnmatch`` patterns of names that have no telling suffix, for the viewer's manifest. A
+        row without them is only asked about files with one of its suffixes.
     matches : callable
         Path of a file to whether this row reads it. Cheap: looks at the name and at most at
         the first bytes, never imports a heavy library.

@@ -102,10 +102,11 @@ def _without_copies(frames: list[Frame]) -> tuple[list[Frame], int]:
     """Drop images that say they are the same instance, at the same place."""
     kept: dict[Hashable, Frame] = {}
     for frame in sorted(frames, key=lambda f: f.order):
-        place = None if frame.position is None else tuple(np.round(frame.position, 3))
+        place = () if frame.position is None else frame.position.tolist()
         uid = frame.text(tags.SOP_INSTANCE_UID) or str(frame.header.path)
         # A careless tool may give every slice one UID: only a copy is at the same place too.
-        key = (uid, frame.number, frame.tile, place, frame.text(tags.INSTANCE_NUMBER))
+        rounded = tuple([round(v, 3) for v in place])
+        key = (uid, frame.number, frame.tile, rounded, frame.text(tags.INSTANCE_NUMBER))
         kept.setdefault(key, frame)
     return list(kept.values()), len(frames) - len(kept)
 
@@ -113,8 +114,13 @@ def _without_copies(frames: list[Frame]) -> tuple[list[Frame], int]:
 def _geometries(frames: list[Frame]) -> list[list[Frame]]:
     """Group images of one series that could lie on one grid."""
     groups: list[tuple[Frame, Hashable, list[Frame]]] = []
+    known_keys: dict[Hashable, Hashable] = {}
     for frame in frames:
-        key = _key(frame)
+        # Slices of one series store the same bytes: what they mean is worked out once.
+        stored = (*frame.header.stored(_KEY_TAGS), frame.position is None)
+        key = None if frame.values or frame.position is None else known_keys.get(stored)
+        if key is None:
+            key = known_keys[stored] = _key(frame)
         for lead, known, members in groups:
             if known == key and _same_geometry(lead, frame):
                 members.append(frame)
@@ -122,6 +128,20 @@ def _geometries(frames: list[Frame]) -> list[list[Frame]]:
         else:
             groups.append((frame, key, [frame]))
     return [members for _, _, members in groups]
+
+
+#: The elements that :func:`_key` looks at.
+_KEY_TAGS: Final = (
+    tags.ROWS,
+    tags.COLUMNS,
+    tags.SAMPLES_PER_PIXEL,
+    tags.PHOTOMETRIC_INTERPRETATION,
+    tags.SOP_CLASS_UID,
+    tags.FRAME_OF_REFERENCE_UID,
+    tags.IMAGE_TYPE,
+    tags.STACK_ID,
+    tags.NUMBER_OF_FRAMES,
+)
 
 
 def _key(frame: Frame) -> Hashable:
@@ -154,7 +174,9 @@ def _same_geometry(one: Frame, other: Frame) -> bool:
         return False
     if one.orientation is None or other.orientation is None:
         return one.orientation is other.orientation
-    return bool(np.abs(one.orientation - other.orientation).max() <= _SAME_DIRECTION)
+    return one.orientation is other.orientation or bool(
+        np.abs(one.orientation - other.orientation).max() <= _SAME_DIRECTION
+    )
 
 
 def _group_stacks(group: list[Frame], gaps: Gaps | None) -> list[Stack]:

@@ -46,6 +46,7 @@ def numbers_in(raw: bytes, vr: str, order: str) -> tuple[float, ...]:
     return values
 
 
+@lru_cache(maxsize=4096)
 def decoded(raw: bytes, charset: bytes) -> str:
     """Return text in the character sets that (0008,0005) names. PS3.3 C.12.1.1.2."""
     if raw.isascii() and b"\x1b" not in raw:
