@@ -317,7 +317,8 @@ def _nibabel(path: Path, *, indexed: bool | None = None) -> Any:
     if indexed:
         import indexed_gzip
 
-        np.asarray(image.dataobj[:1, :1, :1])
+        # One voxel, so that the file is opened: any more would read it before its time.
+        np.asarray(image.dataobj[(0,) * len(image.shape)])
         opened = image.dataobj._opener.fobj
         assert isinstance(opened, indexed_gzip.IndexedGzipFile), type(opened)
     return image
