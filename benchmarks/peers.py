@@ -26,9 +26,13 @@ OURS = "napari-medvol"
 
 #: Reader to (name in the checker, distribution, whether it says that it reads such a file).
 PEERS: dict[str, tuple[str, str, Callable[[str], bool]]] = {
-    "SimpleITK": ("simpleitk", "SimpleITK", lambda kind: True),
-    "dcm2niix": ("dcm2niix", "dcm2niix", lambda kind: kind not in OTHER or kind == "PAR/REC"),
-    "dicom2nifti": ("dicom2nifti", "dicom2nifti", lambda kind: kind not in OTHER),
+    "SimpleITK": ("simpleitk", "SimpleITK", lambda kind: kind != "RTSTRUCT"),
+    "dcm2niix": (
+        "dcm2niix",
+        "dcm2niix",
+        lambda kind: kind not in {*OTHER, "RTSTRUCT"} or kind == "PAR/REC",
+    ),
+    "dicom2nifti": ("dicom2nifti", "dicom2nifti", lambda kind: kind not in {*OTHER, "RTSTRUCT"}),
     "nibabel": ("nibabel", "nibabel", lambda kind: kind in OTHER),
 }
 

@@ -352,9 +352,7 @@ def compared(row: Row, samples: dict[str, list[Sample]]) -> Iterator[dict[str, A
             "ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios),
             "n": len(ratios), "goal": goal, "verdict": verdict, "error": error,
             "standing": "" if name == "limit" else standing(statistics.median(ratios)),
-            "process": statistics.median(
-                b["process"] / a["process"] for a, b in zip(samples["ours"], theirs, strict=True)
-            ),
+            "process": _process(row, samples["ours"], theirs),
             "second": _second(row, samples["ours"], theirs),
         }  # fmt: skip
     if row.at_most is not None:
@@ -365,6 +363,13 @@ def compared(row: Row, samples: dict[str, list[Sample]]) -> Iterator[dict[str, A
             "verdict": judged([row.at_most / value for value in ours], 1.0),
             "standing": "", "process": None, "second": None,
         }  # fmt: skip
+
+
+def _process(row: Row, ours: list[Sample], theirs: list[Sample]) -> float | None:
+    if row.measure != "first":
+        return None
+    pairs = zip(ours, theirs, strict=True)
+    return statistics.median(b["process"] / a["process"] for a, b in pairs)
 
 
 def _second(row: Row, ours: list[Sample], theirs: list[Sample]) -> float | None:
