@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_medvol.errors import ReadError
+from napari_medvol.errors import MedVolError, ReadError
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.elements import (
     LONG_VR,
@@ -44,6 +47,25 @@ def dataset_of(file: OpenFile) -> tuple[Dataset, int]:
             str(file.path),
             f"the DICOM header cannot be read ({type(error).__name__}: {error})",
             "Look whether the file is complete; copy it again from its source",
+        ) from error
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what pydicom raises when damaged values are asked for into an error in words.
+
+    pydicom converts a value when it is asked for, and raises what the conversion raises.
+    """
+    try:
+        with quietly():
+            yield
+    except MedVolError:
+        raise
+    except Exception as error:
+        raise ReadError(
+            str(path),
+            f"its header holds what cannot be ({type(error).__name__}: {error})",
+            "Look into the header of the file",
         ) from error
 
 

@@ -234,11 +234,27 @@ def _by_pydicom(syntax: str, frame: bytes, samples: Samples) -> Array:
     }
     if samples.per_pixel > 1:
         options["planar_configuration"] = samples.planar
-    with quietly():
-        array, _ = get_decoder(syntax).as_array(  # type: ignore[no-untyped-call, unused-ignore]
-            encapsulate([frame], has_bot=False), index=0, raw=True, **options
-        )
-    return np.asarray(array)
+    decoder = get_decoder(syntax)
+    # GDCM ends the whole process when a stream contradicts its header.
+    plugins = [name for name in decoder.available_plugins if name != "gdcm"]
+    if not plugins:
+        raise Refused("no plugin of pydicom is installed for it")
+    reasons = []
+    for plugin in plugins:
+        try:
+            with quietly():
+                array, _ = decoder.as_array(  # type: ignore[no-untyped-call, unused-ignore]
+                    encapsulate([frame], has_bot=False),
+                    index=0,
+                    raw=True,
+                    decoding_plugin=plugin,
+                    **options,
+                )
+            return np.asarray(array)
+        # The plugins raise what they like.
+        except Exception as error:
+            reasons.append(f"{plugin}: {error}")
+    raise Refused("; ".join(reasons))
 
 
 _TS: Final = "1.2.840.10008.1.2."
@@ -267,7 +283,8 @@ def name_of(syntax: str) -> str:
         return codec.name
     from pydicom.uid import UID
 
-    name = UID(syntax).name
+    with quietly():
+        name = UID(syntax).name
     return f"{name} ({syntax})" if name != syntax else syntax or "no transfer syntax"
 
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom.by_pydicom import translated
 from napari_medvol.formats.dicom.frames import Frame
 from napari_medvol.formats.dicom.rows import series_name
 from napari_medvol.formats.dicom.suv import UNITS, suv_of
-from napari_medvol.formats.dicom.units import Scale, scale_of, unit_of
+from napari_medvol.formats.dicom.units import Scale, scale_findings, scale_of, unit_of
 from napari_medvol.report import Finding
 
 
@@ -61,7 +62,7 @@ def conversion_of(frames: Sequence[Frame], value: str) -> Conversion:
 
 
 def _real(frames: Sequence[Frame]) -> Conversion:
-    return Conversion(scale_of, unit_of(frames[0]))
+    return Conversion(scale_of, unit_of(frames[0]), findings=tuple(scale_findings(frames)))
 
 
 def _stored(frames: Sequence[Frame]) -> Conversion:
@@ -74,7 +75,8 @@ def _suv(kind: str) -> Callable[[Sequence[Frame]], Conversion]:
     def conversion(frames: Sequence[Frame]) -> Conversion:
         # START counts from the first image, whichever slice that is.
         first = min(frames, key=lambda f: (f.text(tags.ACQUISITION_TIME), f.order))
-        suv = suv_of(first.header.dataset(), kind, series_name(first))
+        with translated(first.header.path):
+            suv = suv_of(first.header.dataset(), kind, series_name(first))
         return _scaled(suv.factor, UNITS[kind], Finding(suv.formula, "note", "suv"))
 
     return conversion
@@ -116,7 +118,11 @@ def _real_world(frames: Sequence[Frame]) -> Conversion:
 
 
 def _mapping(frame: Frame) -> tuple[float, float, str]:
-    dataset = frame.header.dataset()
+    with translated(frame.header.path):
+        return _mapping_in(frame, frame.header.dataset())
+
+
+def _mapping_in(frame: Frame, dataset: Any) -> tuple[float, float, str]:
     for holder in _holders(dataset, frame.number):
         for item in holder.get("RealWorldValueMappingSequence") or []:
             slope, intercept = item.get("RealWorldValueSlope"), item.get("RealWorldValueIntercept")

@@ -11,7 +11,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom.by_pydicom import translated
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.report import Finding
 
@@ -22,6 +24,9 @@ _SPACINGS: Final = (
     (tags.NOMINAL_SCANNED_PIXEL_SPACING, "NominalScannedPixelSpacing"),
 )
 _NOT_ORTHOGONAL: Final = 1e-3
+#: Nothing that is scanned lies farther from the origin, or has larger pixels; mm.
+_FARTHEST: Final = 1e6
+_FINEST: Final = 1e-6
 
 
 class Tile(NamedTuple):
@@ -99,8 +104,16 @@ class Frame:
 
 
 def frames_of(header: Header) -> list[Frame]:
-    """Return the images of a file, one per frame."""
-    if header.raw(tags.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE) is not None and not header.problem:
+    """Return the images of a file, one per frame.
+
+    Raises
+    ------
+    ReadError
+        If the header of an enhanced file contradicts itself.
+    """
+    if header.problem:
+        return [_placed(Frame(header))]
+    if header.raw(tags.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE) is not None:
         return _enhanced(header)
     count = max(1, header.integer(tags.NUMBER_OF_FRAMES) or 1)
     lead = _placed(Frame(header))
@@ -129,8 +142,12 @@ def _dose_planes(lead: Frame, count: int) -> list[Frame]:
         lead.text(tags.DOSE_UNITS).upper(), ""
     )
     lead = replace(lead, values=own)
-    if lead.position is None or lead.orientation is None or len(offsets) != count:
-        text = f"Grid Frame Offset Vector has {len(offsets)} values for {count} planes"
+    usable = all(abs(offset) <= _FARTHEST for offset in offsets) and len(set(offsets)) == count
+    if lead.position is None or lead.orientation is None or len(offsets) != count or not usable:
+        text = (
+            f"Grid Frame Offset Vector has {len(offsets)} values for {count} planes, or values"
+            " that are no places"
+        )
         own_place = replace(
             lead, position=None, findings=(*lead.findings, Finding(text, "warning", "position"))
         )
@@ -145,9 +162,18 @@ def _dose_planes(lead: Frame, count: int) -> list[Frame]:
 def _enhanced(header: Header) -> list[Frame]:
     from napari_medvol.formats.dicom.functional_groups import frame_values
 
+    with translated(header.path):
+        own = frame_values(header.dataset())
+    count = max(1, header.integer(tags.NUMBER_OF_FRAMES) or 1)
+    if len(own) != count:
+        raise ReadError(
+            str(header.path),
+            f"{count} frames, but functional groups of {len(own)}",
+            "Look into the header of the file",
+        )
     return [
         _placed(Frame(header, n, values={**values, tags.FRAME_NUMBER: (float(n + 1),)}))
-        for n, values in enumerate(frame_values(header.dataset()))
+        for n, values in enumerate(own)
     ]
 
 
@@ -169,18 +195,28 @@ def _placed(frame: Frame) -> Frame:
 def _spacing(frame: Frame) -> tuple[tuple[float, float], str]:
     for tag, keyword in _SPACINGS:
         pair = frame.numbers(tag)
-        if len(pair) == 2 and all(map(isfinite, pair)) and min(pair) > 0:
+        if len(pair) == 2 and all(_is_extent(value) for value in pair):
             factor = 1.0
             if tag == tags.IMAGER_PIXEL_SPACING:
                 # At the detector; divided by the magnification it holds in the patient.
                 said = frame.number_of(tags.ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR)
-                factor = said if said and isfinite(said) and said > 0 else 1.0
+                factor = said if said and 1e-3 < said < 1e3 else 1.0
             return (pair[0] / factor, pair[1] / factor), keyword
     ratio = frame.numbers(tags.PIXEL_ASPECT_RATIO)
-    if len(ratio) == 2 and min(ratio) > 0:
+    if len(ratio) == 2 and all(_is_extent(value) for value in ratio):
         # (vertical, horizontal) size of a pixel, in no unit. PS3.3 C.7.6.3.1.7.
         return (ratio[0] / ratio[1], 1.0), "PixelAspectRatio"
     return (1.0, 1.0), ""
+
+
+def _is_extent(value: float) -> bool:
+    return isfinite(value) and _FINEST <= value <= _FARTHEST
+
+
+def extent_of(frame: Frame, tag: int) -> float | None:
+    """Return the size of a length in mm, None where it cannot be one."""
+    value = frame.number_of(tag)
+    return abs(value) if value is not None and _is_extent(abs(value)) else None
 
 
 def _place(
@@ -190,9 +226,9 @@ def _place(
     orientation = np.array(frame.numbers(tags.IMAGE_ORIENTATION_PATIENT))
     if position.size == 0 and orientation.size == 0:
         return None, None, ()
-    if position.shape != (3,) or not np.isfinite(position).all():
+    if position.shape != (3,) or not np.isfinite(position).all() or _is_far(position):
         return None, None, (_bad("Image Position (Patient)", position),)
-    if orientation.shape != (6,) or not np.isfinite(orientation).all():
+    if orientation.shape != (6,) or not np.isfinite(orientation).all() or _is_far(orientation):
         return None, None, (_bad("Image Orientation (Patient)", orientation),)
     straight, off = _orthonormal(*orientation.tolist())
     if straight is None:
@@ -201,6 +237,10 @@ def _place(
         text = f"Image Orientation (Patient) is off orthonormal by {off:.4f}; it was straightened"
         return position, straight, (Finding(text, "warning", "orientation"),)
     return position, straight, ()
+
+
+def _is_far(values: NDArray[np.float64]) -> bool:
+    return float(np.abs(values).max()) > _FARTHEST
 
 
 def _bad(keyword: str, value: NDArray[np.float64]) -> Finding:

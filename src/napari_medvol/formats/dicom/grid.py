@@ -26,6 +26,9 @@ _GAP_SHARE: Final = 0.05
 #: An interpolated grid of more slices than this many times the originals is no help to anyone.
 _MOST_INTERPOLATED: Final = 8
 
+#: No scan has as many slices; a position that is wrong by kilometres would ask for them.
+_MOST_SLOTS: Final = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class Blend:
@@ -215,6 +218,8 @@ def _with_lost_slices(
         if (multiples < 1).any() or (
             np.abs(widths - multiples * usual) > _GAP_SHARE * usual
         ).any():
+            continue
+        if multiples.sum() > _MOST_SLOTS:
             continue
         at = np.concatenate([[0], np.cumsum(multiples)]).astype(int)
         grid = _even(positions, at, int(at[-1]) + 1)

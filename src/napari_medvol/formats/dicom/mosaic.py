@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.elements import quietly
-from napari_medvol.formats.dicom.frames import Frame, Tile
+from napari_medvol.formats.dicom.frames import Frame, Tile, extent_of
 from napari_medvol.formats.dicom.grid import normal_of
 from napari_medvol.formats.dicom.header import Header
+from napari_medvol.formats.dicom.pixels import fitting
 from napari_medvol.report import Finding
 from napari_medvol.stores import PlaneSource
 
@@ -85,13 +87,18 @@ def _csa(header: Header) -> dict[str, Any]:
 
     try:
         found = get_csa_header(header.dataset(), "image")
-    except (CSAReadError, ValueError, KeyError, TypeError):
+    # A damaged block: what its reader raises is not documented.
+    except (CSAReadError, ValueError, KeyError, TypeError, IndexError, struct.error):
         return {}
     return {} if found is None else dict(found["tags"])
 
 
 def _items(csa: dict[str, Any], name: str) -> list[float]:
-    return [float(v) for v in csa.get(name, {}).get("items", []) if v not in ("", None)]
+    found = [v for v in csa.get(name, {}).get("items", []) if v not in ("", None)]
+    try:
+        return [float(v) for v in found if np.isfinite(float(v))]
+    except (TypeError, ValueError):
+        return []
 
 
 def _slice_count(whole: Frame, csa: dict[str, Any]) -> int:
@@ -115,12 +122,12 @@ def _slice_step(whole: Frame, csa: dict[str, Any]) -> tuple[Array, tuple[Finding
             "the direction of the mosaic's slices was removed from the file: assumed row × column"
         )
         findings.append(Finding(text, "warning", "mosaic"))
-    between = whole.number_of(tags.SPACING_BETWEEN_SLICES)
-    if not between or not np.isfinite(between):
-        between = whole.number_of(tags.SLICE_THICKNESS) or 1.0
+    between = extent_of(whole, tags.SPACING_BETWEEN_SLICES)
+    if not between:
+        between = extent_of(whole, tags.SLICE_THICKNESS) or 1.0
         text = f"no SpacingBetweenSlices in the mosaic: SliceThickness {between:g} mm was used"
         findings.append(Finding(text, "warning", "mosaic"))
-    return normal * abs(between), tuple(findings)
+    return normal * between, tuple(findings)
 
 
 class Tiled:
@@ -147,7 +154,7 @@ class Tiled:
         rows, columns = source.inner[:2]
         self.inner = (rows // side, columns // side, *source.inner[2:])
         self.outer, self.dtype, self.name = outer, source.dtype, source.name
-        self._source, self._picks, self._blank = source, picks, blank
+        self._source, self._picks, self._blank = source, picks, fitting(blank, source.dtype)
         self._last: tuple[int, Array] | None = None
         self._lock = threading.Lock()
 

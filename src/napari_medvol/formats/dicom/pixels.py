@@ -82,6 +82,14 @@ def stored_dtype(header: Header) -> np.dtype[Any]:
     return np.dtype(f"{'i' if signed else 'u'}{n_bytes}")
 
 
+def fitting(value: float, dtype: np.dtype[Any]) -> float:
+    """Return the nearest value that the type holds."""
+    if dtype.kind not in "iu":
+        return value
+    room = np.iinfo(dtype)
+    return int(np.clip(np.rint(value), float(room.min), float(room.max)))
+
+
 class FrameSource:
     """Frames of DICOM files as the planes of a scan.
 
@@ -122,11 +130,11 @@ class FrameSource:
         self.planes = tuple(planes)
         self.outer = tuple(outer)
         self.name = name
-        self.blank = blank
         if len(self.planes) != prod(self.outer):
             raise ReadError(name, f"{len(self.planes)} planes do not fill {self.outer}")
         headers = list({id(p[0]): p[0] for p in self.planes if p is not None}.values())
         self.inner, self.dtype, self._samples = _common(headers, name)
+        self.blank = fitting(blank, self.dtype)
         compressed = any(h.transfer_syntax not in UNCOMPRESSED for h in headers)
         self.workers = 2 if compressed else 1
         self._frames: dict[int, encapsulated.Frames] = {}

@@ -96,6 +96,10 @@ def _encapsulated_problem(header: Header, source: ByteSource) -> str:
     if header.transfer_syntax in UNCOMPRESSED:
         return "the transfer syntax says uncompressed, the pixel data are in fragments"
     size = source.end()
+    frames = header.integer(tags.NUMBER_OF_FRAMES) or 1
+    # A frame has a fragment at least, a fragment 8 bytes of header. PS3.5 A.4.
+    if frames > size // 8:
+        return f"{frames} frames do not fit a file of {size} bytes"
     if source.read_at(8, size - 8) == _SEQUENCE_DELIMITER:
         return ""
     found, ends_well = walk.fragments(source, header.pixels.offset)

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from napari_medvol.errors import ReadError, SeriesError
 from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.dicom import matches, tags
+from napari_medvol.formats.dicom.elements import quietly
 from napari_medvol.formats.dicom.frames import Frame, frames_of
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.formats.dicom.mosaic import is_mosaic, tiles_of
 from napari_medvol.formats.dicom.rtstruct import is_structure_set, read_structures
 from napari_medvol.formats.dicom.scan import Scan, scan
 from napari_medvol.formats.dicom.segmentation import is_segmentation, read_segmentation
-from napari_medvol.formats.dicom.series import stacks_of
+from napari_medvol.formats.dicom.series import Stack, stacks_of
 from napari_medvol.formats.dicom.volumes import volume_of_stack, with_names_apart
 from napari_medvol.report import Finding
 from napari_medvol.volume import Volume
+
+#: Units that every image has.
+_ALWAYS_THERE: Final = ("real", "float", "stored")
 
 
 def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
@@ -43,29 +49,63 @@ def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
     found = scan(_with_directory(paths))
     structures = [header for header in found.others if is_structure_set(header)]
     usable = [header for header in found.headers if not header.problem or header.pixels]
-    if any(not header.problem for header in usable):
-        volumes = _images(_chosen(usable, choices), choices)
-        volumes = _with_findings(volumes, _about_the_rest(found))
-    elif structures:
+    refused: list[ReadError] = []
+    alone = bool(structures) and all(header.problem for header in usable)
+    if alone:
         volumes = _images_beside(structures, choices)
+    elif any(not header.problem for header in usable):
+        volumes = _images(_chosen(usable, choices), choices, refused)
     else:
         raise _nothing(paths, found)
-    regions = [region for header in structures for region in read_structures(header, volumes)]
-    alone = structures and not any(not header.problem for header in usable)
-    return with_names_apart(regions if alone else [*volumes, *regions])
+    regions = [
+        region
+        for header in structures
+        for region in _or_refused(partial(read_structures, header, volumes), refused)
+    ]
+    opened = regions if alone else [*volumes, *regions]
+    if not opened:
+        raise refused[0] if refused else _nothing(paths, found)
+    return with_names_apart(_with_findings(opened, [*_about_the_rest(found), *_said(refused)]))
 
 
-def _images(headers: Sequence[Header], choices: Choices) -> list[Volume]:
-    masks = [header for header in headers if is_segmentation(header)]
+def _images(headers: Sequence[Header], choices: Choices, refused: list[ReadError]) -> list[Volume]:
+    """Return the volumes that can be opened; `refused` grows by why others cannot."""
+    masks = [header for header in headers if is_segmentation(header) and not header.problem]
     frames = [frame for h in headers if not is_segmentation(h) for frame in _frames(h, choices)]
     stacks = [s for s in stacks_of(frames, choices.gaps) if _has_pixels(s.repeats.table)]
-    volumes = [volume_of_stack(stack, choices) for stack in stacks]
-    return volumes + [v for h in masks if not h.problem for v in read_segmentation(h)]
+    # A unit that was asked for and cannot be had is an error, whatever else there is.
+    errors = refused if choices.value in _ALWAYS_THERE else None
+    makers = [partial(_one_volume, stack, choices) for stack in stacks]
+    makers += [partial(read_segmentation, header) for header in masks]
+    return [volume for make in makers for volume in _or_refused(make, errors)]
+
+
+def _one_volume(stack: Stack, choices: Choices) -> list[Volume]:
+    return [volume_of_stack(stack, choices)]
+
+
+def _or_refused(make: Callable[[], list[Volume]], refused: list[ReadError] | None) -> list[Volume]:
+    """Return what is made: what cannot be read does not stop the rest, if there is a list."""
+    try:
+        return make()
+    except ReadError as error:
+        if refused is None:
+            raise
+        refused.append(error)
+        return []
+
+
+def _said(refused: Sequence[ReadError]) -> list[Finding]:
+    return [Finding(f"not opened: {error}", "warning", "unreadable") for error in refused]
 
 
 def _frames(header: Header, choices: Choices) -> list[Frame]:
-    frames = frames_of(header)
-    if not is_mosaic(header):
+    try:
+        frames = frames_of(header)
+    except ReadError as error:
+        header.problem = error.why
+        frames = frames_of(header)
+    if not is_mosaic(header) or header.problem:
         return frames
     return [tile for frame in frames for tile in tiles_of(frame, choices.mosaic)]
 
@@ -79,7 +119,7 @@ def _images_beside(structures: Sequence[Header], choices: Choices) -> list[Volum
     folders = dict.fromkeys(Path(header.path).parent for header in structures)
     beside = [p for folder in folders for p in sorted(folder.iterdir()) if p.is_file()]
     found = scan([path for path in beside if matches(path)])
-    return _images([header for header in found.headers if not header.problem], choices)
+    return _images([header for header in found.headers if not header.problem], choices, [])
 
 
 def _with_findings(volumes: list[Volume], findings: list[Finding]) -> list[Volume]:
@@ -146,7 +186,8 @@ def kind_of(header: Header) -> str:
     from pydicom.uid import UID
 
     uid = header.text(tags.SOP_CLASS_UID) or header.text(tags.MEDIA_STORAGE_SOP_CLASS_UID)
-    return UID(uid).name.removesuffix(" Storage") if uid else "unknown object"
+    with quietly():
+        return UID(uid).name.removesuffix(" Storage") if uid else "unknown object"
 
 
 def _nothing(paths: Sequence[Path], found: Scan) -> ReadError:

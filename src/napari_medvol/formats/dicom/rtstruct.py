@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from napari_medvol.affines import Affine, apply_affine, swap_lps_ras
 from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom.by_pydicom import translated
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.formats.dicom.painting import Mask, filled, layers_of
 from napari_medvol.report import Finding, GeometryReport
@@ -28,6 +30,10 @@ _CLOSED: Final = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _OWN_PIXEL_MM: Final = 1.0
 #: A contour may leave its slice by this share of the slice spacing.
 _OUT_OF_PLANE: Final = 0.25
+#: Nothing that is scanned lies farther from the origin, mm.
+_FARTHEST: Final = 1e6
+#: Labels of their own grid may have this many voxels.
+_MOST_VOXELS: Final = 1 << 28
 _TO_RAS: Final = swap_lps_ras(np.eye(4))
 
 
@@ -54,7 +60,11 @@ def read_structures(header: Header, images: Sequence[Volume]) -> list[Volume]:
     ReadError
         If no region has a contour.
     """
-    dataset = header.dataset()
+    with translated(header.path):
+        return _structures(header, header.dataset(), images)
+
+
+def _structures(header: Header, dataset: Dataset, images: Sequence[Volume]) -> list[Volume]:
     labels = _labels(dataset)
     contours = _contours(dataset)
     if not contours:
@@ -126,6 +136,8 @@ def _contours(dataset: Dataset) -> list[Contour]:
             numbers = np.array(item.get("ContourData") or [], dtype=np.float64)
             if numbers.size == 0 or numbers.size % 3 or not np.isfinite(numbers).all():
                 continue
+            if np.abs(numbers).max() > _FARTHEST:
+                continue
             points = apply_affine(_TO_RAS, numbers.reshape(-1, 3))
             points.flags.writeable = False
             kind = str(item.get("ContourGeometricType") or "CLOSED_PLANAR")
@@ -182,7 +194,15 @@ def _own_grid(contours: Sequence[Contour]) -> tuple[tuple[int, ...], Affine]:
     low[2], high[2] = heights[0], heights[-1]
     affine = np.diag([*sizes, 1.0])
     affine[:3, 3] = low
-    return tuple(int(n) for n in np.ceil((high - low) / sizes + 1e-6) + 1), affine
+    shape = tuple(int(n) for n in np.ceil((high - low) / sizes + 1e-6) + 1)
+    if prod(shape) > _MOST_VOXELS:
+        extent = " × ".join(f"{n:.0f}" for n in high - low)
+        raise ReadError(
+            "the structure set",
+            f"its contours span {extent} mm, too much for labels of {sizes[2]:g} mm slices",
+            "Open it together with the image that it was drawn on",
+        )
+    return shape, affine
 
 
 def _regions(

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom import tags
-from napari_medvol.formats.dicom.frames import Frame, frames_of
+from napari_medvol.formats.dicom.by_pydicom import translated
+from napari_medvol.formats.dicom.frames import Frame, extent_of, frames_of
 from napari_medvol.formats.dicom.grid import Grid, affine_of, grids_of, normal_of
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.formats.dicom.painting import Mask, layers_of
@@ -51,7 +52,11 @@ def read_segmentation(header: Header) -> list[Volume]:
     ReadError
         If the frames do not say where they lie.
     """
-    dataset = header.dataset()
+    with translated(header.path):
+        return _segments(header, header.dataset())
+
+
+def _segments(header: Header, dataset: Dataset) -> list[Volume]:
     frames = frames_of(header)
     if any(frame.position is None for frame in frames):
         raise ReadError(
@@ -94,8 +99,8 @@ def _grid(frames: Sequence[Frame]) -> tuple[Grid, list[int]]:
             distinct.append(n)
         number_of[n] = len(distinct) - 1
     positions = np.array([_place(frames[n]) for n in distinct])
-    thickness = lead.number_of(tags.SLICE_THICKNESS) or 1.0
-    between = lead.number_of(tags.SPACING_BETWEEN_SLICES) or thickness
+    thickness = extent_of(lead, tags.SLICE_THICKNESS) or 1.0
+    between = extent_of(lead, tags.SPACING_BETWEEN_SLICES) or thickness
     grids = grids_of(positions, normal, "blank", (between, "SpacingBetweenSlices"), usual=between)
     if len(grids) > 1:
         raise ReadError(

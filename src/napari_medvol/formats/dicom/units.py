@@ -13,6 +13,7 @@ from napari_medvol.errors import DecodeError
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.frames import Frame
 from napari_medvol.formats.dicom.grid import Blend
+from napari_medvol.report import Finding
 from napari_medvol.stores import PlaneSource
 from napari_medvol.volume import Display, Window
 
@@ -35,6 +36,11 @@ _PET_UNITS: Final = {
     "STDDEV": "standard deviations",
 }
 _UNSPECIFIED: Final = ("", "US", "UNSPECIFIED")
+_SCALE_NAMES: Final = ("RescaleSlope", "RescaleIntercept")
+_SCALE_TAGS: Final = (tags.RESCALE_SLOPE, tags.RESCALE_INTERCEPT)
+#: Slopes and intercepts beyond these leave nothing of the values in single precision.
+_SMALLEST: Final = 1e-25
+_LARGEST: Final = 1e25
 #: Planes that are looked at before values are promised to fit the stored type once rescaled.
 _PROBED: Final = 3
 
@@ -43,11 +49,26 @@ def scale_of(frame: Frame) -> Scale:
     """Return (slope, intercept); (1, 0) where the file gives none that can be used."""
     slope = frame.number_of(tags.RESCALE_SLOPE)
     intercept = frame.number_of(tags.RESCALE_INTERCEPT)
-    if slope is None or not np.isfinite(slope) or slope == 0:
+    if slope is None or not _SMALLEST <= abs(slope) <= _LARGEST:
         slope = 1.0
-    if intercept is None or not np.isfinite(intercept):
+    if intercept is None or not abs(intercept) <= _LARGEST:
         intercept = 0.0
     return slope, intercept
+
+
+def scale_findings(frames: Sequence[Frame]) -> list[Finding]:
+    """Return what is to be said of slopes and intercepts that cannot be used."""
+    wrong = [
+        f"{name} {frame.text(tag)!r}"
+        for frame in frames
+        for name, tag, used in zip(_SCALE_NAMES, _SCALE_TAGS, scale_of(frame), strict=True)
+        if frame.text(tag) and frame.number_of(tag) != used
+    ]
+    if not wrong:
+        return []
+    listed = ", ".join(dict.fromkeys(wrong[:5]))
+    text = f"{listed} of {len(wrong)} images cannot be: values are as stored there"
+    return [Finding(text, "warning", "scale")]
 
 
 def unit_of(frame: Frame) -> str:
@@ -102,7 +123,7 @@ def blank_of(frame: Frame) -> float:
         return padding[0]
     if unit_of(frame) == "HU":
         slope, intercept = scale_of(frame)
-        return round((-1024 - intercept) / slope)
+        return (-1024 - intercept) / slope
     return 0.0
 
 

@@ -183,8 +183,9 @@ def _report(
     ignored = [(name, value) for name, tag in _IGNORED if (value := lead.text(tag))]
     if lead.spacing_from:
         used.append((lead.spacing_from, _pair(lead.spacing)))
-    findings = [*stack.findings, *lead.findings, *_in_plane(lead), *_warned(lead)]
-    findings += [*_bad(held), *said]
+    own = dict.fromkeys(finding for frame in held for finding in frame.findings)
+    findings = [*stack.findings, *own, *_in_plane(held), *_warned(lead), *_high_bits(held)]
+    findings += [*_bad(held), *said, *_malformed(held)]
     if grid is None:
         findings.append(
             Finding("the file does not say where the image lies in the patient", "note", "place")
@@ -254,11 +255,19 @@ def _slice_rows(stack: Stack, frames: tuple[Frame | None, ...]) -> tuple[SliceSo
     return tuple(rows)
 
 
-def _in_plane(lead: Frame) -> list[Finding]:
+def _in_plane(held: Sequence[Frame]) -> list[Finding]:
+    """Return what is odd of the pixel spacing of any of the images."""
+    leads = {frame.spacing_from: frame for frame in held}
+    return [finding for lead in leads.values() for finding in _spacing_odd(lead)]
+
+
+def _spacing_odd(lead: Frame) -> list[Finding]:
     if lead.spacing_from == "PixelSpacing":
         return []
     if not lead.spacing_from:
-        text = "the file gives no pixel spacing: 1 mm is assumed, sizes are not to be trusted"
+        said = lead.text(tags.PIXEL_SPACING)
+        gives = f"an impossible pixel spacing ({said})" if said else "no pixel spacing"
+        text = f"the file gives {gives}: 1 mm is assumed, sizes are not to be trusted"
         return [Finding(text, "warning", "spacing")]
     if lead.spacing_from == "PixelAspectRatio":
         text = "the file gives the shape of a pixel but not its size: sizes are not in mm"
@@ -287,6 +296,23 @@ def _bad(held: Sequence[Frame]) -> list[Finding]:
     more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
     text = f"{len(bad)} of {files} unreadable and left blank: {shown}{more}"
     return [Finding(text, "warning", "unreadable")]
+
+
+def _malformed(held: Sequence[Frame]) -> list[Finding]:
+    """Return what was asked for as a number and is none."""
+    headers = {id(frame.header): frame.header for frame in held}.values()
+    notes = [note for header in headers for note in header.malformed]
+    if not notes:
+        return []
+    listed = "; ".join(list(dict.fromkeys(notes))[:5])
+    return [Finding(f"{listed}: taken as absent", "warning", "malformed")]
+
+
+def _high_bits(held: Sequence[Frame]) -> list[Finding]:
+    pairs = {(f.number_of(tags.HIGH_BIT), f.number_of(tags.BITS_STORED)) for f in held}
+    odd = [(h, s) for h, s in pairs if h is not None and s is not None and h != s - 1]
+    texts = [f"High Bit {high:g} does not go with {stored:g} Bits Stored" for high, stored in odd]
+    return [Finding(text, "note", "bits") for text in sorted(texts)]
 
 
 def _tilted(tilt: float, lead: Frame) -> list[Finding]:
