@@ -8,7 +8,7 @@ import pytest
 from npe2 import PluginManifest
 
 from napari_medvol.errors import FormatError, MedVolError, ReadError
-from napari_medvol.formats import FORMATS, archives, Choices, Format, format_of, holds_a_scan, read
+from napari_medvol.formats import FORMATS, Choices, Format, archives, format_of, holds_a_scan, read
 from napari_medvol.formats.row import has_suffix
 from tests.conftest import ROOT
 
