@@ -31,6 +31,7 @@ from napari_medvol.formats.nifti_voxels import (
 )
 from napari_medvol.formats.planes import Decode, Layout, Scale, lazy_block
 from napari_medvol.formats.row import Format, has_suffix
+from napari_medvol.formats.sidecars import with_sidecars
 from napari_medvol.formats.streams import COMPRESSED_SUFFIXES, head_of
 from napari_medvol.report import Finding, GeometryReport
 from napari_medvol.volume import Display, Kind, Volume
@@ -107,7 +108,7 @@ def _volume(scan: _Scan, choices: Choices) -> Volume:
         findings.append(Finding(text, kind="precision"))
     data = _data(scan, header, shape, kind, scale, findings)
     axes = axes_of(header, shape, kind, findings)
-    return Volume(
+    volume = Volume(
         data=data,
         affine=grid.affine,
         axes=axes,
@@ -118,6 +119,7 @@ def _volume(scan: _Scan, choices: Choices) -> Volume:
         name=stem,
         report=_report(scan, header, grid, findings),
     )
+    return with_sidecars(volume, scan.header.parent, stem)
 
 
 def _refuse_cifti(header: NiftiHeader, name: str) -> None:
