@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,7 +47,7 @@ def tiles_of(whole: Frame, count: int | None = None) -> list[Frame]:
     """
     csa = _csa(whole.header)
     number = count or _slice_count(whole, csa)
-    if not number or whole.position is None or whole.orientation is None:
+    if number < 1 or whole.position is None or whole.orientation is None:
         text = (
             "a Siemens mosaic whose number of slices was removed from the file: shown as tiles;"
             " read(…, mosaic=n) lays them out"
@@ -83,12 +82,12 @@ def _csa(header: Header) -> dict[str, Any]:
         return {}
     # nibabel warns, on import, of its own DICOM readers, which are not used here.
     with quietly():
-        from nibabel.nicom.csareader import CSAReadError, get_csa_header
+        from nibabel.nicom.csareader import get_csa_header
 
     try:
         found = get_csa_header(header.dataset(), "image")
-    # A damaged block: what its reader raises is not documented.
-    except (CSAReadError, ValueError, KeyError, TypeError, IndexError, struct.error):
+    # Its reader was not made for damaged blocks and raises whatever comes to pass.
+    except Exception:
         return {}
     return {} if found is None else dict(found["tags"])
 

@@ -54,6 +54,10 @@ def samples_of(header: Header) -> Samples:
         signed=header.integer(tags.PIXEL_REPRESENTATION) == 1,
     )
     why = _fault(samples)
+    is_grey = samples.per_pixel == 1 and samples.photometric != "PALETTE COLOR"
+    if header.pixels.tag in FLOATS and not is_grey:
+        # PS3.3 C.7.6.24.
+        why = why or "floating point pixels have one sample, and no palette"
     if why:
         raise DecodeError(str(header.path), why, "Look into the header of the file")
     return samples
