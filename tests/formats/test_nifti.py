@@ -382,6 +382,18 @@ def test_a_statistic_is_diverging_and_shows_its_degrees_of_freedom(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    ("intent", "signed"), [(2, True), (3, True), (5, True), (4, False), (22, False), (0, False)]
+)
+def test_statistics_around_zero_ask_for_a_diverging_map(
+    tmp_path: Path, intent: int, signed: bool
+) -> None:
+    array = counted((3, 4, 5)).astype(np.float32)
+    volume = read_one(write_nifti(tmp_path / "x.nii", array, intent_code=intent))
+
+    assert volume.display.diverging is signed
+
+
+@pytest.mark.parametrize(
     ("intent", "length", "values"),
     [
         (1006, 3, ("x", "y", "z")),

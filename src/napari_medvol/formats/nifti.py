@@ -41,6 +41,11 @@ _SINGLE: Final = with_compression(["nii"], COMPRESSED_SUFFIXES)
 _PAIR: Final = with_compression(_PARTS, COMPRESSED_SUFFIXES)
 
 
+#: Statistics around zero: correlation, t, z, normal, logistic, Laplace, noncentral t. Not F,
+#: chi-squared or p, which have one sign. nifti1.h, intent codes.
+_SIGNED_STATISTICS: Final = frozenset({2, 3, 5, 11, 14, 15, 17})
+
+
 class _Scan(NamedTuple):
     """The files of one scan: the same path twice, or header and image of a pair."""
 
@@ -207,7 +212,7 @@ def _kind(
 def _display(header: NiftiHeader) -> Display:
     low, high = header["cal_min"], header["cal_max"]
     limits = (low, high) if np.isfinite([low, high]).all() and low < high else None
-    return Display(limits=limits, diverging=2 <= header["intent_code"] <= 24)
+    return Display(limits=limits, diverging=header["intent_code"] in _SIGNED_STATISTICS)
 
 
 def _report(
