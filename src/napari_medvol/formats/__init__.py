@@ -13,7 +13,7 @@ from typing import Any
 from napari_medvol.errors import FormatError, ReadError
 from napari_medvol.formats import archives, dicom, nibabel_images, nifti, nrrd
 from napari_medvol.formats.choices import Choices
-from napari_medvol.formats.row import Format
+from napari_medvol.formats.row import Format, Progress, unheard
 from napari_medvol.volume import Volume
 
 __all__ = ["FORMATS", "Choices", "Format", "format_of", "holds_a_scan", "read"]
@@ -29,6 +29,7 @@ FORMATS: tuple[Format, ...] = (
 )
 
 _LOOKED_INTO_AT_MOST = 200
+_TOLD_EVERY = 64
 
 
 def format_of(path: PathLike) -> Format | None:
@@ -59,7 +60,9 @@ def _is_named_so(name: str) -> bool:
     return name.lower().endswith(suffixes)
 
 
-def read(path: PathLike | Sequence[PathLike], **choices: Any) -> list[Volume]:
+def read(
+    path: PathLike | Sequence[PathLike], *, progress: Progress = unheard, **choices: Any
+) -> list[Volume]:
     """Return every scan in a file, a folder, or a list of files.
 
     Voxels stay on disk until they are asked for.
@@ -69,6 +72,9 @@ def read(path: PathLike | Sequence[PathLike], **choices: Any) -> list[Volume]:
     path : path or sequence of paths
         A file; a folder, searched through its subfolders; a ZIP file, which is a folder; or
         files that may belong together, such as the slices of a DICOM series.
+    progress : callable, optional
+        Called with (files done, files in all) now and then; all is 0 while files are still
+        looked for. Whatever it raises ends the reading and reaches the caller.
     **choices
         The fields of :class:`~napari_medvol.formats.choices.Choices`: ``series``, ``gaps``,
         ``value``, ``form``.
@@ -86,14 +92,18 @@ def read(path: PathLike | Sequence[PathLike], **choices: Any) -> list[Volume]:
     """
     asked = _checked(choices)
     places = [Path(path)] if isinstance(path, str | os.PathLike) else [Path(p) for p in path]
-    groups = _grouped(places)
+    groups = _grouped(places, progress)
     if not groups:
         raise FormatError(
             ", ".join(str(p) for p in places[:3]) or "an empty list",
             "holds no scan that a known format reads",
             "Known formats: " + ", ".join(row.name for row in FORMATS),
         )
-    volumes = [volume for row, files in groups for volume in row.read(files, asked)]
+    volumes = [
+        volume
+        for row, files, share in _shares(groups, progress)
+        for volume in row.read(files, asked, share)
+    ]
     if not volumes:
         raise FormatError(str(places[0]), "holds no image", "Look into the files' headers")
     return volumes
@@ -107,12 +117,31 @@ def _checked(choices: dict[str, Any]) -> Choices:
         raise ReadError("read", str(error).split("() ")[-1], f"Known choices: {known}") from error
 
 
-def _grouped(places: Sequence[Path]) -> list[tuple[Format, list[Path]]]:
+Groups = list[tuple[Format, list[Path]]]
+
+
+def _shares(groups: Groups, progress: Progress) -> Iterator[tuple[Format, list[Path], Progress]]:
+    """Yield each group with the progress of its own files, told as progress of all files."""
+    total, before = sum(len(files) for _, files in groups), 0
+    for row, files in groups:
+
+        def share(done: int, of: int, before: int = before, count: int = len(files)) -> None:
+            progress(before + done * count // max(of, 1), total)
+
+        yield row, files, share
+        before += len(files)
+
+
+def _grouped(places: Sequence[Path], progress: Progress) -> Groups:
     """Return rows with their files: one call a file, or one for all that belong together."""
-    groups: list[tuple[Format, list[Path]]] = []
+    groups: Groups = []
     together: dict[str, list[Path]] = {}
+    looked_at = 0
     for place in map(_unpacked, places):
         for file in _files_below(place) if place.is_dir() else [_existing(place)]:
+            if looked_at % _TOLD_EVERY == 0:
+                progress(looked_at, 0)
+            looked_at += 1
             row = format_of(file)
             if row is None:
                 if not place.is_dir() and len(places) == 1:

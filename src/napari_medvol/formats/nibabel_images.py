@@ -23,7 +23,7 @@ from napari_medvol.formats.nibabel_ecat import open_ecat
 from napari_medvol.formats.nibabel_flat import ANALYZE_SIZE, open_analyze, open_mgh
 from napari_medvol.formats.nibabel_minc import open_minc
 from napari_medvol.formats.nibabel_opened import Opened, heard
-from napari_medvol.formats.row import Format, has_suffix
+from napari_medvol.formats.row import Format, Progress, counted, has_suffix
 from napari_medvol.formats.streams import COMPRESSED_SUFFIXES, head_of, reading
 from napari_medvol.report import Finding, GeometryReport
 from napari_medvol.volume import Field, Kind, Volume
@@ -111,7 +111,9 @@ def _matches(family: _Family, path: Path) -> bool:
         return False
 
 
-def _read(family: _Family, paths: Sequence[Path], choices: Choices) -> list[Volume]:
+def _read(
+    family: _Family, paths: Sequence[Path], choices: Choices, progress: Progress
+) -> list[Volume]:
     """Return one volume a scan; both files of a pair are one scan."""
     pairs = {}
     for path in paths:
@@ -120,7 +122,8 @@ def _read(family: _Family, paths: Sequence[Path], choices: Choices) -> list[Volu
             part = family.parts[0 if header is None else -1]
             raise missing_partner(path, part, family.parts)
         pairs[header] = image
-    return [_volume(family, header, image, choices) for header, image in pairs.items()]
+    scans = counted(list(pairs.items()), progress)
+    return [_volume(family, header, image, choices) for header, image in scans]
 
 
 def _volume(family: _Family, header: Path, image: Path, choices: Choices) -> Volume:

@@ -30,7 +30,7 @@ from napari_medvol.formats.nifti_voxels import (
     voxel_type,
 )
 from napari_medvol.formats.planes import Decode, Layout, Scale, lazy_block
-from napari_medvol.formats.row import Format, has_suffix
+from napari_medvol.formats.row import Format, Progress, counted, has_suffix
 from napari_medvol.formats.sidecars import with_sidecars
 from napari_medvol.formats.streams import COMPRESSED_SUFFIXES, head_of
 from napari_medvol.report import Finding, GeometryReport
@@ -70,7 +70,7 @@ def matches(path: Path) -> bool:
         return False
 
 
-def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
+def read(paths: Sequence[Path], choices: Choices, progress: Progress) -> list[Volume]:
     """Return one volume a scan; both files of a pair are one scan.
 
     Raises
@@ -78,8 +78,8 @@ def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
     ReadError
         If a file is missing, cut short, corrupt, or says nothing that makes sense.
     """
-    scans = dict.fromkeys(_scan_of(path) for path in paths)
-    return [_volume(scan, choices) for scan in scans]
+    scans = list(dict.fromkeys(_scan_of(path) for path in paths))
+    return [_volume(scan, choices) for scan in counted(scans, progress)]
 
 
 FORMAT = Format("NIfTI", (*_SINGLE, *_PAIR), matches, read, together=True)

@@ -20,7 +20,7 @@ from napari_medvol.arrays import LazyArray
 from napari_medvol.errors import GeometryError, ReadError
 from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.naming import names_labels, stem_of
-from napari_medvol.formats.row import Format, has_suffix
+from napari_medvol.formats.row import Format, Progress, counted, has_suffix
 from napari_medvol.formats.streams import reading
 from napari_medvol.report import Finding, GeometryReport
 from napari_medvol.volume import Axis, Field, Label, Volume
@@ -62,7 +62,7 @@ def matches(path: Path) -> bool:
     return has_suffix(path, _SUFFIXES)
 
 
-def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
+def read(paths: Sequence[Path], choices: Choices, progress: Progress) -> list[Volume]:
     """Return one volume a file.
 
     Raises
@@ -70,7 +70,7 @@ def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
     ReadError
         If SimpleITK is not installed, or cannot read the file.
     """
-    return [_volume(path) for path in paths]
+    return [_volume(path) for path in counted(paths, progress)]
 
 
 FORMAT = Format("NRRD", _SUFFIXES, matches, read)

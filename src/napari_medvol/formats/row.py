@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from napari_medvol.formats.choices import Choices
 from napari_medvol.volume import Volume
+
+T = TypeVar("T")
+
+#: Told (done, all) now and then; all is 0 while files are still looked for. What it raises
+#: ends the reading and reaches the caller.
+Progress = Callable[[int, int], None]
+
+
+def unheard(done: int, total: int) -> None:
+    """Take progress that nobody asked for."""
+
+
+def counted(items: Sequence[T], progress: Progress) -> Iterator[T]:
+    """Yield the items, telling how many are done."""
+    for number, item in enumerate(items):
+        progress(number, len(items))
+        yield item
+    progress(len(items), len(items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +46,8 @@ class Format:
         Path of a file to whether this row reads it. Cheap: looks at the name and at most at
         the first bytes, never imports a heavy library.
     read : callable
-        Files of this format, and the choices, to volumes. Raises ``ReadError`` naming the file.
+        Files of this format, the choices, and whom to tell of progress, to volumes. Raises
+        ``ReadError`` naming the file.
     together : bool
         Whether files given together may belong together (slices of one series), so that they
         must reach `read` in one call.
@@ -36,7 +56,7 @@ class Format:
     name: str
     suffixes: tuple[str, ...]
     matches: Callable[[Path], bool]
-    read: Callable[[Sequence[Path], Choices], list[Volume]]
+    read: Callable[[Sequence[Path], Choices, Progress], list[Volume]]
     patterns: tuple[str, ...] = ()
     together: bool = False
 

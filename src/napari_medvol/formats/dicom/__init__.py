@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from napari_medvol.formats.choices import Choices
-from napari_medvol.formats.row import Format, has_suffix
+from napari_medvol.formats.row import Format, Progress, has_suffix
 from napari_medvol.volume import Volume
 
 SUFFIXES: Final = (".dicom", ".dcm", ".ima", ".gdcm")
@@ -42,11 +42,11 @@ def matches(path: Path) -> bool:
     return is_dicom(path)
 
 
-def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
+def read(paths: Sequence[Path], choices: Choices, progress: Progress) -> list[Volume]:
     """Return the volumes that DICOM files make; see :mod:`~.reading`."""
     from napari_medvol.formats.dicom import reading
 
-    return reading.read(paths, choices)
+    return reading.read(paths, choices, progress)
 
 
 FORMAT = Format("DICOM", SUFFIXES, matches, read, patterns=PATTERNS, together=True)

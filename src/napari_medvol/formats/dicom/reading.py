@@ -21,6 +21,7 @@ from napari_medvol.formats.dicom.scan import Scan, scan
 from napari_medvol.formats.dicom.segmentation import is_segmentation, read_segmentation
 from napari_medvol.formats.dicom.series import Stack, stacks_of
 from napari_medvol.formats.dicom.volumes import volume_of_stack, with_names_apart
+from napari_medvol.formats.row import Progress, unheard
 from napari_medvol.report import Finding
 from napari_medvol.volume import Volume
 
@@ -28,7 +29,7 @@ from napari_medvol.volume import Volume
 _ALWAYS_THERE: Final = ("real", "float", "stored")
 
 
-def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
+def read(paths: Sequence[Path], choices: Choices, progress: Progress = unheard) -> list[Volume]:
     """Return the volumes that DICOM files make, in the order of their series numbers.
 
     Segmentations and structure sets come after the images, as labels.
@@ -38,6 +39,8 @@ def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
     paths : sequence of Path
         Files of any number of patients, studies and series, in any order.
     choices : Choices
+    progress : callable, optional
+        Told (files done, files in all) while headers are read.
 
     Raises
     ------
@@ -46,7 +49,7 @@ def read(paths: Sequence[Path], choices: Choices) -> list[Volume]:
     SeriesError
         If the series that was asked for is not there.
     """
-    found = scan(_with_directory(paths))
+    found = scan(_with_directory(paths), progress=progress)
     structures = [header for header in found.others if is_structure_set(header)]
     usable = [header for header in found.headers if not header.problem or header.pixels]
     refused: list[ReadError] = []
