@@ -62,6 +62,10 @@ class Codec(NamedTuple):
     install: str
 
 
+#: Bytes that a byte can stand for: run lengths make 128 of two, deflate 1032 of one.
+_MOST_PACKED: Final = 1032
+
+
 class Refused(Exception):  # noqa: N818  the next decoder is asked
     """A decoder does not take the frame."""
 
@@ -104,6 +108,21 @@ def decode(syntax: str, frame: bytes, samples: Samples) -> tuple[Array, Codestre
     except Exception as error:
         reasons.append(f"pydicom: {error}")
         raise Refused("; ".join(_one_line(reason) for reason in reasons)) from error
+
+
+def size_fault(syntax: str, frame: bytes, samples: Samples) -> str:
+    """Return why a compressed frame is not of the size in the header; ``""`` if it may be."""
+    stream = codestream(syntax, frame)
+    if stream is not None:
+        try:
+            _check_size((stream.rows, stream.columns, stream.per_pixel), samples)
+        except Refused as error:
+            return str(error)
+        return ""
+    n_bytes = samples.rows * samples.columns * samples.per_pixel * samples.allocated // 8
+    if n_bytes <= _MOST_PACKED * len(frame):
+        return ""
+    return f"{len(frame)} compressed bytes cannot hold {samples.rows} × {samples.columns} pixels"
 
 
 def _one_line(reason: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import isfinite
@@ -101,6 +101,15 @@ class Frame:
             self.number,
             self.tile.number if self.tile is not None else 0,
         )
+
+
+def different(frames: Iterable[Frame], wanted: Sequence[int]) -> list[Frame]:
+    """Return one frame for each combination of values of some elements; cheap."""
+    leads = {
+        (frame.header.stored(wanted), tuple([frame.values.get(tag) for tag in wanted])): frame
+        for frame in frames
+    }
+    return list(leads.values())
 
 
 def frames_of(header: Header) -> list[Frame]:

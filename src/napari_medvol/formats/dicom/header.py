@@ -15,7 +15,7 @@ from napari_medvol.formats.dicom import by_pydicom, tags, walk
 from napari_medvol.formats.dicom.elements import CutOff, Elements, PixelElement, Unsure
 from napari_medvol.formats.dicom.files import ByteSource, Inflated, OpenFile
 from napari_medvol.formats.dicom.layouts import Layouts
-from napari_medvol.formats.dicom.problems import problem_of
+from napari_medvol.formats.dicom.problems import problem_of, trailing
 from napari_medvol.formats.dicom.sniff import Start, start_of
 from napari_medvol.formats.dicom.syntaxes import DEFLATED
 from napari_medvol.formats.dicom.values import BINARY, NOT_TEXT, decoded, numbers_in
@@ -92,8 +92,13 @@ class Header:
 
     @property
     def malformed(self) -> tuple[str, ...]:
-        """Elements that were asked for as numbers and held none, in words."""
+        """Elements that were not taken for what they are, in words."""
         return self._malformed
+
+    def note(self, what: str) -> None:
+        """Remember something malformed, once."""
+        if what and what not in self._malformed:
+            self._malformed += (what,)
 
     def raw(self, tag: int) -> bytes | None:
         """Return the stored bytes; None when absent, empty where only presence is kept."""
@@ -149,9 +154,7 @@ class Header:
         try:
             return numbers_in(raw, vr, self.order)
         except ValueError:
-            note = f"{tags.name_of(tag)} holds {raw[:40]!r}, which is no number"
-            if note not in self._malformed:
-                self._malformed += (note,)
+            self.note(f"{tags.name_of(tag)} holds {raw[:40]!r}, which is no number")
             return ()
 
     def number(self, tag: int) -> float | None:
@@ -212,6 +215,7 @@ def header_of(file: OpenFile, layouts: Layouts | None = None) -> Header | None:
     elements, source, cut = _elements(file, block, start, layouts)
     header = Header(file.path, elements, file.size)
     header.problem = problem_of(header, source)
+    header.note(trailing(header, source))
     if cut and header.pixels is None:
         header.problem = f"truncated in the header: {cut}"
     return header

@@ -23,6 +23,8 @@ Array = NDArray[Any]
 
 __all__ = ["FrameSource", "samples_of", "stored_dtype"]
 
+#: Bytes of a frame that are worth a second look.
+_MUCH: Final = 1 << 26
 _COPY_AGAIN: Final = "Copy the file again from its source"
 
 
@@ -200,6 +202,7 @@ def _common(
         key = (header.stored(_LAYOUT_TAGS), header.order, header.pixels and header.pixels.tag)
         if key not in known:
             known[key] = samples_of(header)
+            _refuse_impossible(header, known[key])
             dtypes.append(stored_dtype(header))
             shape = _plane_shape(known[key])
             if inner and shape != inner:
@@ -213,6 +216,21 @@ def _common(
     if not samples:
         raise ReadError(name, "no file holds any of its planes")
     return inner, np.result_type(*dtypes), samples
+
+
+def _refuse_impossible(header: Header, samples: Samples) -> None:
+    """Refuse rows and columns that a compressed frame contradicts, before room is made for them.
+
+    Only where that is much room: it costs a read.
+    """
+    n_bytes = samples.rows * samples.columns * samples.per_pixel * samples.allocated // 8
+    if n_bytes <= _MUCH or header.transfer_syntax in UNCOMPRESSED:
+        return
+    with OpenFile(header.path) as file:
+        frame = encapsulated.frames_of(file, header).read(file, 0)
+    why = codecs.size_fault(header.transfer_syntax, frame, samples)
+    if why:
+        raise DecodeError(str(header.path), why, "Look into the header of the file")
 
 
 def _plane_shape(samples: Samples) -> tuple[int, ...]:

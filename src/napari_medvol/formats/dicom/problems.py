@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from napari_medvol.formats.dicom import tags, walk
 from napari_medvol.formats.dicom.elements import PixelElement
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from napari_medvol.formats.dicom.header import Header
 
 _SEQUENCE_DELIMITER: Final = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
+_ORDERS: Final[dict[str, Literal["little", "big"]]] = {"<": "little", ">": "big"}
+#: MPEG-2, MPEG-4, HEVC: many frames in one stream. PS3.5 A.4.5 to A.4.10.
+_VIDEO: Final = "1.2.840.10008.1.2.4.10"
 _FLOAT_BITS: Final = {tags.FLOAT_PIXEL_DATA: 32, tags.DOUBLE_FLOAT_PIXEL_DATA: 64}
 
 
@@ -32,6 +35,18 @@ def problem_of(header: Header, source: ByteSource) -> str:
     if header.transfer_syntax not in UNCOMPRESSED:
         return "the transfer syntax says compressed, the pixel data are not in fragments"
     return _native_problem(header.pixels, expected, source)
+
+
+def trailing(header: Header, source: ByteSource) -> str:
+    """Return what is to be said of elements behind native pixels that belong before them."""
+    if header.pixels is None or header.pixels.length is None:
+        return ""
+    end = header.pixels.offset + header.pixels.length
+    # Most files end here: nothing is read for them.
+    group = source.read_at(2, end) if source.end() - end >= 8 else b""
+    if len(group) < 2 or not 0 < int.from_bytes(group, _ORDERS[header.order]) < 0x7FE0:
+        return ""
+    return "elements that stand behind the pixel data instead of before it"
 
 
 def _native_problem(pixels: PixelElement, expected: int, source: ByteSource) -> str:
@@ -97,9 +112,13 @@ def _encapsulated_problem(header: Header, source: ByteSource) -> str:
         return "the transfer syntax says uncompressed, the pixel data are in fragments"
     size = source.end()
     frames = header.integer(tags.NUMBER_OF_FRAMES) or 1
-    # A frame has a fragment at least, a fragment 8 bytes of header. PS3.5 A.4.
-    if frames > size // 8:
-        return f"{frames} frames do not fit a file of {size} bytes"
+    if frames > 1 and not header.transfer_syntax.startswith(_VIDEO):
+        # A frame has a fragment at least. PS3.5 A.4.
+        n_fragments = len(walk.fragments(source, header.pixels.offset)[0]) - 1
+        if frames > n_fragments:
+            return f"{frames} frames are said to be in {n_fragments} pixel fragments"
+    elif frames > size:
+        return f"{frames} frames are said to be in a file of {size} bytes"
     if source.read_at(8, size - 8) == _SEQUENCE_DELIMITER:
         return ""
     found, ends_well = walk.fragments(source, header.pixels.offset)

@@ -13,7 +13,7 @@ import numpy as np
 from napari_medvol.formats.choices import Gaps
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.factors import SEQUENCE, TELLING
-from napari_medvol.formats.dicom.frames import Frame
+from napari_medvol.formats.dicom.frames import Frame, extent_of
 from napari_medvol.formats.dicom.grid import Grid, grids_of, normal_of
 from napari_medvol.formats.dicom.repeats import Repeats, repeats_of
 from napari_medvol.report import Finding
@@ -250,12 +250,12 @@ def _renumbered(grid: Grid) -> Grid:
 
 
 def _single_extent(frame: Frame) -> tuple[float, str]:
-    thickness = frame.number_of(tags.SLICE_THICKNESS)
-    if thickness is not None and np.isfinite(thickness) and thickness > 0:
+    thickness = extent_of(frame, tags.SLICE_THICKNESS)
+    if thickness is not None:
         return thickness, "SliceThickness (thickness of one slice, not a spacing)"
-    between = frame.number_of(tags.SPACING_BETWEEN_SLICES)
-    if between is not None and np.isfinite(between) and between != 0:
-        return abs(between), "SpacingBetweenSlices (of one slice)"
+    between = extent_of(frame, tags.SPACING_BETWEEN_SLICES)
+    if between is not None:
+        return between, "SpacingBetweenSlices (of one slice)"
     return 1.0, "nothing (1 mm assumed for one slice)"
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_medvol.arrays import Rescaled, real_dtype
 from napari_medvol.errors import DecodeError
 from napari_medvol.formats.dicom import tags
-from napari_medvol.formats.dicom.frames import Frame
+from napari_medvol.formats.dicom.frames import Frame, different
 from napari_medvol.formats.dicom.grid import Blend
 from napari_medvol.report import Finding
 from napari_medvol.stores import PlaneSource
@@ -58,17 +58,20 @@ def scale_of(frame: Frame) -> Scale:
 
 def scale_findings(frames: Sequence[Frame]) -> list[Finding]:
     """Return what is to be said of slopes and intercepts that cannot be used."""
-    wrong = [
-        f"{name} {frame.text(tag)!r}"
-        for frame in frames
-        for name, tag, used in zip(_SCALE_NAMES, _SCALE_TAGS, scale_of(frame), strict=True)
-        if frame.text(tag) and frame.number_of(tag) != used
-    ]
+    wrong = [fault for frame in different(frames, _SCALE_TAGS) for fault in _scale_faults(frame)]
     if not wrong:
         return []
     listed = ", ".join(dict.fromkeys(wrong[:5]))
-    text = f"{listed} of {len(wrong)} images cannot be: values are as stored there"
+    text = f"{listed} cannot be: taken as 1 and 0 where it is so"
     return [Finding(text, "warning", "scale")]
+
+
+def _scale_faults(frame: Frame) -> list[str]:
+    return [
+        f"{name} {frame.text(tag)!r}"
+        for name, tag, used in zip(_SCALE_NAMES, _SCALE_TAGS, scale_of(frame), strict=True)
+        if frame.text(tag) and frame.number_of(tag) != used
+    ]
 
 
 def unit_of(frame: Frame) -> str:

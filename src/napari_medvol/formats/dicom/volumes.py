@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -20,6 +19,7 @@ from napari_medvol.formats.dicom.frames import Frame
 from napari_medvol.formats.dicom.grid import Blend, affine_of, normal_of, tilt_of
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.formats.dicom.mosaic import Tiled
+from napari_medvol.formats.dicom.oddities import malformed, odd_images, tilted, unreadable
 from napari_medvol.formats.dicom.pixels import FrameSource
 from napari_medvol.formats.dicom.rows import header_rows, series_name
 from napari_medvol.formats.dicom.series import Stack
@@ -33,8 +33,6 @@ from napari_medvol.report import Finding, GeometryReport, SliceSource
 from napari_medvol.stores import PlaneSource
 from napari_medvol.volume import Axis, Volume
 
-#: A tilt below this is rounding in the file, degrees.
-_TILT_WORTH_SAYING: Final = 0.1
 _USED: Final = (
     ("ImagePositionPatient", tags.IMAGE_POSITION_PATIENT),
     ("ImageOrientationPatient", tags.IMAGE_ORIENTATION_PATIENT),
@@ -183,9 +181,8 @@ def _report(
     ignored = [(name, value) for name, tag in _IGNORED if (value := lead.text(tag))]
     if lead.spacing_from:
         used.append((lead.spacing_from, _pair(lead.spacing)))
-    own = dict.fromkeys(finding for frame in held for finding in frame.findings)
-    findings = [*stack.findings, *own, *_in_plane(held), *_warned(lead), *_high_bits(held)]
-    findings += [*_bad(held), *said, *_malformed(held)]
+    findings = [*stack.findings, *odd_images(held)]
+    findings += [*unreadable(held), *said, *malformed(held)]
     if grid is None:
         findings.append(
             Finding("the file does not say where the image lies in the patient", "note", "place")
@@ -200,7 +197,7 @@ def _report(
         )
     assert lead.orientation is not None
     tilt = tilt_of(grid.step, normal_of(lead.orientation))
-    findings += [*grid.findings, *_tilted(tilt, lead)]
+    findings += [*grid.findings, *tilted(tilt, lead)]
     if len(grid.members) == 1:
         text = f"a single slice: its extent of {grid.spacing:g} mm is from {grid.spacing_from}"
         findings.append(Finding(text, "note", "single"))
@@ -253,78 +250,6 @@ def _slice_rows(stack: Stack, frames: tuple[Frame | None, ...]) -> tuple[SliceSo
             )
         )
     return tuple(rows)
-
-
-def _in_plane(held: Sequence[Frame]) -> list[Finding]:
-    """Return what is odd of the pixel spacing of any of the images."""
-    leads = {frame.spacing_from: frame for frame in held}
-    return [finding for lead in leads.values() for finding in _spacing_odd(lead)]
-
-
-def _spacing_odd(lead: Frame) -> list[Finding]:
-    if lead.spacing_from == "PixelSpacing":
-        return []
-    if not lead.spacing_from:
-        said = lead.text(tags.PIXEL_SPACING)
-        gives = f"an impossible pixel spacing ({said})" if said else "no pixel spacing"
-        text = f"the file gives {gives}: 1 mm is assumed, sizes are not to be trusted"
-        return [Finding(text, "warning", "spacing")]
-    if lead.spacing_from == "PixelAspectRatio":
-        text = "the file gives the shape of a pixel but not its size: sizes are not in mm"
-        return [Finding(text, "warning", "spacing")]
-    text = f"pixel spacing is from {lead.spacing_from}, at the detector, not in the patient"
-    return [Finding(text, "note", "spacing")]
-
-
-def _warned(lead: Frame) -> list[Finding]:
-    findings = []
-    if "LOCALIZER" in lead.text(tags.IMAGE_TYPE).upper().split("\\"):
-        findings.append(Finding("a localizer", "note", "localizer"))
-    if lead.text(tags.BURNED_IN_ANNOTATION).upper() == "YES":
-        findings.append(Finding("text is burned into the image", "note", "burned in"))
-    if lead.text(tags.LOSSY_IMAGE_COMPRESSION) == "01":
-        findings.append(Finding("the image was compressed with a loss", "note", "lossy"))
-    return findings
-
-
-def _bad(held: Sequence[Frame]) -> list[Finding]:
-    bad = {str(f.header.path): f.header.problem for f in held if f.header.problem}
-    if not bad:
-        return []
-    files = len({str(f.header.path) for f in held})
-    shown = "; ".join(f"{Path(path).name} ({why})" for path, why in list(bad.items())[:5])
-    more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
-    text = f"{len(bad)} of {files} unreadable and left blank: {shown}{more}"
-    return [Finding(text, "warning", "unreadable")]
-
-
-def _malformed(held: Sequence[Frame]) -> list[Finding]:
-    """Return what was asked for as a number and is none."""
-    headers = {id(frame.header): frame.header for frame in held}.values()
-    notes = [note for header in headers for note in header.malformed]
-    if not notes:
-        return []
-    listed = "; ".join(list(dict.fromkeys(notes))[:5])
-    return [Finding(f"{listed}: taken as absent", "warning", "malformed")]
-
-
-def _high_bits(held: Sequence[Frame]) -> list[Finding]:
-    pairs = {(f.number_of(tags.HIGH_BIT), f.number_of(tags.BITS_STORED)) for f in held}
-    odd = [(h, s) for h, s in pairs if h is not None and s is not None and h != s - 1]
-    texts = [f"High Bit {high:g} does not go with {stored:g} Bits Stored" for high, stored in odd]
-    return [Finding(text, "note", "bits") for text in sorted(texts)]
-
-
-def _tilted(tilt: float, lead: Frame) -> list[Finding]:
-    if tilt < _TILT_WORTH_SAYING:
-        return []
-    said = lead.text(tags.GANTRY_DETECTOR_TILT)
-    element = f"; GantryDetectorTilt says {said}°" if said else ""
-    text = (
-        f"slices are stacked {tilt:.2f}° off their normal (gantry tilt{element}): the grid is"
-        " sheared, every voxel is at its true place"
-    )
-    return [Finding(text, "warning", "tilt")]
 
 
 def with_names_apart(volumes: Sequence[Volume]) -> list[Volume]:
