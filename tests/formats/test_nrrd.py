@@ -11,7 +11,7 @@ import pytest
 from napari_medvol import formats
 from napari_medvol.errors import ReadError
 from napari_medvol.volume import Label, Volume
-from tests.formats.nifti_files import counted
+from tests.phantoms.nifti import counted
 
 itk = pytest.importorskip("SimpleITK", reason="SimpleITK is not installed")
 

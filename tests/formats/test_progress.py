@@ -37,7 +37,7 @@ def test_progress_counts_files_first_those_found_then_those_read(folder: Path) -
     assert set(range(70)) & set(done) - {0}  # within the series, not only after it
 
 
-class Stopped(Exception):
+class StopError(Exception):
     """What a caller raises to end the reading."""
 
 
@@ -50,9 +50,9 @@ def test_what_the_listener_raises_ends_the_reading_and_comes_through(
     def stop(done: int, total: int) -> None:
         told.append(done)
         if len(told) > call:
-            raise Stopped
+            raise StopError
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StopError):
         read(folder, progress=stop)
 
     assert len(told) == call + 1

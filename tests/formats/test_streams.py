@@ -12,7 +12,7 @@ import pytest
 from napari_medvol.errors import DecodeError, ReadError
 from napari_medvol.formats import streams
 from napari_medvol.formats.streams import CompressedStream
-from tests.formats.nifti_files import zstd
+from tests.phantoms.nifti import zstd
 
 PLAIN = np.random.default_rng(0).integers(0, 50, 700_000).astype("u1").tobytes()
 

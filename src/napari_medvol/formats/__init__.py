@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvol.errors import FormatError, ReadError
-from napari_medvol.formats import archives, dicom, nibabel_images, nifti, nrrd
+from napari_medvol.formats import archives, by_nibabel, dicom, nifti, nrrd
 from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.row import Format, Progress, unheard
 from napari_medvol.volume import Volume
@@ -23,7 +23,7 @@ PathLike = str | os.PathLike[str]
 #: In the order they are asked. A new format is a new module and a new row.
 FORMATS: tuple[Format, ...] = (
     nifti.FORMAT,
-    *nibabel_images.FORMATS,
+    *by_nibabel.FORMATS,
     nrrd.FORMAT,
     dicom.FORMAT,  # last: claims by content, so it must look into the file
 )

@@ -21,8 +21,8 @@ from nibabel.testing import data_path
 from napari_medvol import formats
 from napari_medvol.errors import ReadError
 from napari_medvol.volume import Axis, Volume
-from tests.formats.nifti_files import compressor_of, counted
 from tests.formats.test_lzw import compressed
+from tests.phantoms.nifti import compressor_of, counted
 
 SHIPPED = Path(data_path)
 OBLIQUE = np.array([[1.9, 0.3, 0, -20], [-0.3, 1.9, 0.1, 5], [0, 0.2, 3, 7], [0, 0, 0, 1]])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from napari_medvol import formats
 from napari_medvol.errors import ReadError
 from napari_medvol.volume import Axis, Volume
-from tests.formats.nifti_files import affine_fields, counted, write_nifti
+from tests.phantoms.nifti import affine_fields, counted, write_nifti
 
 SHAPE = (3, 4, 5)
 SFORM = np.array([[-2.0, 0, 0.5, 30], [0, 2, 0, -40], [0.1, 0, 3, 10], [0, 0, 0, 1]])

@@ -149,7 +149,7 @@ def test_a_side_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 
 def test_a_huge_side_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_medvol.formats.sidecars._LARGEST", 1 << 20)
+    monkeypatch.setattr("napari_medvol.formats.nifti.sidecars._LARGEST", 1 << 20)
     path = write(tmp_path)
     (tmp_path / "dwi.json").write_bytes(b" " * ((1 << 20) + 1))
 

@@ -15,7 +15,8 @@ from napari_medvol import formats
 from napari_medvol.errors import DecodeError, ReadError
 from napari_medvol.formats import nifti
 from napari_medvol.formats.choices import Choices
-from tests.formats.nifti_files import counted, header_bytes, packed, write_nifti, zstd
+from napari_medvol.formats.row import unheard
+from tests.phantoms.nifti import counted, header_bytes, packed, write_nifti, zstd
 
 ARRAY = counted((40, 50, 60, 6))
 
@@ -233,7 +234,7 @@ def test_no_permission_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ReadError, match=r"x\.nii: no permission to read"):
-        nifti.read([path], Choices())
+        nifti.read([path], Choices(), unheard)
 
 
 def test_garbage_never_escapes_as_another_exception(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from napari_medvol import formats
 from napari_medvol.errors import ReadError
 from napari_medvol.formats import nifti
 from napari_medvol.volume import Axis, Volume
-from tests.formats.nifti_files import (
+from tests.phantoms.nifti import (
     CODES,
     affine_fields,
     compressor_of,
