@@ -1,0 +1,1 @@
+"""Damaged and lying DICOM, and the judge of what is read from it."""
