@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.by_pydicom import translated
+from napari_medvol.formats.dicom.calibration import (
+    NUCLEAR_MEDICINE,
+    reconstructed_places,
+    region_spacing,
+)
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.report import Finding
 
@@ -128,11 +133,38 @@ def frames_of(header: Header) -> list[Frame]:
     lead = _placed(Frame(header))
     if header.raw(tags.GRID_FRAME_OFFSET_VECTOR) is not None:
         return _dose_planes(lead, count)
+    if header.text(tags.SOP_CLASS_UID) == NUCLEAR_MEDICINE and count > 1:
+        return _nuclear_planes(lead, count)
     if count == 1:
         return [lead]
-    # A cine loop: one place, or none; the frames are one after the other in time.
+    return _loop(lead, count)
+
+
+def _loop(lead: Frame, count: int) -> list[Frame]:
+    """Return the frames of a cine loop: one place, or none, one after the other in time."""
     return [
         replace(lead, number=n, values={tags.FRAME_NUMBER: (float(n + 1),)}) for n in range(count)
+    ]
+
+
+def _nuclear_planes(lead: Frame, count: int) -> list[Frame]:
+    found = reconstructed_places(lead.header.dataset(), count)
+    if found is None:
+        return _loop(lead, count)
+    places, finding = found
+    return [
+        _placed(
+            replace(
+                frame,
+                values={
+                    **frame.values,
+                    tags.IMAGE_POSITION_PATIENT: tuple(place.position.tolist()),
+                    tags.IMAGE_ORIENTATION_PATIENT: place.orientation,
+                },
+                findings=(finding,),
+            )
+        )
+        for frame, place in zip(_loop(lead, count), places, strict=True)
     ]
 
 
@@ -189,6 +221,11 @@ def _enhanced(header: Header) -> list[Frame]:
 def _placed(frame: Frame) -> Frame:
     spacing, source = _spacing(frame)
     position, orientation, findings = _place(frame)
+    if not source and frame.header.raw(tags.SEQUENCE_OF_ULTRASOUND_REGIONS) is not None:
+        calibrated = region_spacing(frame.header.dataset())
+        if calibrated is not None:
+            (spacing, said), source = calibrated, "SequenceOfUltrasoundRegions"
+            findings = (*findings, *said)
     return Frame(
         frame.header,
         frame.number,
@@ -197,7 +234,7 @@ def _placed(frame: Frame) -> Frame:
         spacing,
         source,
         frame.values,
-        findings,
+        (*frame.findings, *findings),
     )
 
 

@@ -27,7 +27,7 @@ def _in_plane(held: Sequence[Frame]) -> list[Finding]:
 
 
 def _spacing_odd(lead: Frame) -> list[Finding]:
-    if lead.spacing_from == "PixelSpacing":
+    if lead.spacing_from in ("PixelSpacing", "SequenceOfUltrasoundRegions"):
         return []
     if not lead.spacing_from:
         said = lead.text(tags.PIXEL_SPACING)
@@ -47,6 +47,9 @@ def _warned(lead: Frame) -> list[Finding]:
         findings.append(Finding("a localizer", "note", "localizer"))
     if lead.text(tags.BURNED_IN_ANNOTATION).upper() == "YES":
         findings.append(Finding("text is burned into the image", "note", "burned in"))
+    if lead.header.raw(tags.OVERLAY_DATA) is not None:
+        text = "the file has an overlay plane (60xx,3000), which is not drawn"
+        findings.append(Finding(text, "note", "overlay"))
     if lead.text(tags.LOSSY_IMAGE_COMPRESSION) == "01":
         findings.append(Finding("the image was compressed with a loss", "note", "lossy"))
     return findings

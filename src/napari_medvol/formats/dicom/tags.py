@@ -165,6 +165,9 @@ RADIOPHARMACEUTICAL_INFORMATION_SEQUENCE: Final = _noticed(0x00540016)
 SHARED_FUNCTIONAL_GROUPS_SEQUENCE: Final = _noticed(0x52009229)
 PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE: Final = _noticed(0x52009230)
 
+# Graphics over the image, PS3.3 C.9: whether the first overlay is there
+OVERLAY_DATA: Final = _noticed(0x60003000, "OW")
+
 # Private. The creators say whose block it is, PS3.5 7.8.
 SIEMENS_HEADER_CREATOR: Final = _kept(0x00190010, "LO")
 SIEMENS_NUMBER_OF_IMAGES_IN_MOSAIC: Final = _kept(0x0019100A, "US")
