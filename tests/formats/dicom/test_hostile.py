@@ -226,6 +226,17 @@ def test_a_damaged_object_does_not_stop_the_images_beside_it(
     assert any(str(tmp_path / name) in text_ for text_ in volumes[0].report.warnings)
 
 
+@pytest.mark.parametrize(("source", "tag"), [("ultrasound", 0x00186011), ("nuclear", 0x00540022)])
+@pytest.mark.parametrize("value", [(b"OB", b"\1\2"), (b"LO", b"no")])
+def test_an_image_with_damaged_calibration_is_shown_and_told(
+    source: str, tag: int, value: tuple[bytes, bytes], tmp_path: Path
+) -> None:
+    (volume,) = read(damaged(tmp_path, source, {tag: value}))
+
+    assert kinds(volume) & {"malformed", "spacing", "place"}
+    assert np.asarray(volume.data).size == np.prod(volume.shape)
+
+
 def test_contours_far_apart_want_their_image(tmp_path: Path) -> None:
     square = np.array([[0, 0, 0], [9e5, 0, 0], [9e5, 9e5, 0], [0, 9e5, 1]], float)
     from tests.phantoms.multiframe import write_structures
@@ -263,6 +274,24 @@ def test_a_mosaic_with_a_damaged_block_is_shown_as_tiles(block: bytes, tmp_path:
 
     assert "mosaic" in kinds(volume)
     assert volume.shape[2] == 1
+
+
+@pytest.mark.parametrize("syntax", [phantom.IMPLICIT, phantom.EXPLICIT, phantom.BIG_ENDIAN])
+@pytest.mark.parametrize("source", ["explicit", "implicit"])
+def test_pixels_are_found_where_the_syntax_and_the_elements_disagree(
+    source: str, syntax: str, tmp_path: Path
+) -> None:
+    uid = syntax.encode() + b"\0" * (len(syntax) % 2)
+    damaged(tmp_path, source, {0x00020010: (b"UI", uid)})
+
+    outcome, faults = complaints(tmp_path)
+
+    assert faults == []
+    if syntax != phantom.BIG_ENDIAN:
+        assert outcome == "opened"
+        (volume,) = read(tmp_path)
+        wanted = VOLUME % 900
+        np.testing.assert_array_equal(np.asarray(volume.data).T, wanted)
 
 
 def test_elements_behind_the_pixels_are_told(tmp_path: Path) -> None:

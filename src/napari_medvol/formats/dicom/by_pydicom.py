@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_medvol.errors import MedVolError, ReadError
 from napari_medvol.formats.dicom import tags
@@ -24,6 +24,8 @@ from napari_medvol.formats.dicom.syntaxes import BIG_ENDIAN, DEFLATED, EXPLICIT,
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+_EXPLICIT_PIXELS: Final = frozenset((b"OW\0\0", b"OB\0\0", b"OF\0\0", b"OD\0\0", b"UN\0\0"))
 
 
 def dataset_of(file: OpenFile) -> tuple[Dataset, int]:
@@ -125,6 +127,10 @@ def _pixels_at(file: OpenFile, at: int, implicit: bool, order: str) -> PixelElem
     tag = group << 16 | element
     if tag not in tags.PIXEL_TAGS:
         return None
+    if implicit and header[4:8] in _EXPLICIT_PIXELS:
+        # The transfer syntax says implicit, the elements are explicit: pydicom has seen it,
+        # and still calls the encoding implicit. As a length all of these would be odd.
+        implicit = False
     if implicit or header[4:6] not in SHORT_VR | LONG_VR:
         return pixel_element(tag, at + 8, struct.unpack_from(order + "L", header, 4)[0], "")
     vr = header[4:6]

@@ -130,8 +130,8 @@ def direction_of(frame: Frame) -> tuple[float, ...]:
     return tuple(round(v, 4) for v in found) if usable else ()
 
 
-def _image_type(frame: Frame) -> str | None:
-    return "\\".join(frame.text(tags.IMAGE_TYPE).split("\\")[2:]) or None
+def _image_type(frame: Frame) -> str:
+    return "\\".join(frame.text(tags.IMAGE_TYPE).split("\\")[2:])
 
 
 _GE_KINDS: Final = {0: "magnitude", 1: "phase", 2: "real", 3: "imaginary"}
@@ -152,8 +152,8 @@ TELLING: Final = (
     Factor("echo", "", "EchoNumbers", _number(tags.ECHO_NUMBERS)),
     Factor("inversion", "ms", "InversionTime", _number(tags.INVERSION_TIME)),
     Factor("flip", "°", "FlipAngle", _number(tags.FLIP_ANGLE)),
-    Factor("type", "", "ImageType", _image_type, by_instance=True),
-    Factor("type", "", "GE image type (0043,102F)", _ge_kind, by_instance=True),
+    Factor("type", "", "ImageType", _image_type),
+    Factor("type", "", "GE image type (0043,102F)", _ge_kind),
     Factor("kernel", "", "ConvolutionKernel", lambda f: f.text(tags.CONVOLUTION_KERNEL) or None),
 )
 

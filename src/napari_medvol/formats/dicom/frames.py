@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import isfinite
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,11 @@ from napari_medvol.formats.dicom.calibration import (
 )
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.report import Finding
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_Told = TypeVar("_Told")
 
 #: Where an in-plane spacing may come from, best first. PS3.3 10.7.1, C.8.11.4, C.8.2.1.1.1.
 _SPACINGS: Final = (
@@ -148,9 +153,10 @@ def _loop(lead: Frame, count: int) -> list[Frame]:
 
 
 def _nuclear_planes(lead: Frame, count: int) -> list[Frame]:
-    found = reconstructed_places(lead.header.dataset(), count)
+    question = partial(reconstructed_places, count=count)
+    found, odd = _asked(lead, question, "the places of nuclear medicine slices")
     if found is None:
-        return _loop(lead, count)
+        return _loop(replace(lead, findings=(*lead.findings, *odd)), count)
     places, finding = found
     return [
         _placed(
@@ -218,12 +224,25 @@ def _enhanced(header: Header) -> list[Frame]:
     ]
 
 
+def _asked(
+    frame: Frame, question: Callable[[Dataset], _Told | None], what: str
+) -> tuple[_Told | None, tuple[Finding, ...]]:
+    """Return what the complete header says, or why it says nothing: the image opens anyway."""
+    try:
+        with translated(frame.header.path):
+            return question(frame.header.dataset()), ()
+    except ReadError as error:
+        text = f"{what} cannot be used: {error.why}"
+        return None, (Finding(text, "warning", "malformed"),)
+
+
 def _placed(frame: Frame) -> Frame:
     spacing, source = _spacing(frame)
     position, orientation, findings = _place(frame)
     if not source and frame.header.raw(tags.SEQUENCE_OF_ULTRASOUND_REGIONS) is not None:
-        calibrated = region_spacing(frame.header.dataset())
-        if calibrated is not None:
+        calibrated, odd = _asked(frame, region_spacing, "ultrasound regions")
+        findings = (*findings, *odd)
+        if calibrated is not None and all(map(_is_extent, calibrated[0])):
             (spacing, said), source = calibrated, "SequenceOfUltrasoundRegions"
             findings = (*findings, *said)
     return Frame(

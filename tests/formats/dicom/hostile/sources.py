@@ -185,6 +185,24 @@ def _ultrasound(folder: Path) -> None:
     )
 
 
+def _nuclear(folder: Path) -> None:
+    detector = item(ImagePositionPatient=[0, 0, 5], ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+    phantom.write_slice(
+        folder / "n.dcm",
+        list(VOLUME.astype(np.uint16)),
+        modality="OT",
+        elements={
+            "SOPClassUID": "1.2.840.10008.5.1.4.1.1.20",
+            "ImageType": ["ORIGINAL", "PRIMARY", "RECON TOMO", "EMISSION"],
+            "ImagePositionPatient": None,
+            "ImageOrientationPatient": None,
+            "SpacingBetweenSlices": "3",
+            "SliceVector": [1, 2, 3, 4],
+            "DetectorInformationSequence": [detector],
+        },
+    )
+
+
 def _shipped(folder: Path) -> None:
     """Write nothing: :func:`originals` lists the files that pydicom ships, one a mutant."""
 
@@ -214,6 +232,7 @@ SOURCES: dict[str, Callable[[Path], None]] = {
     "dose": _dose,
     "philips": _philips,
     "ultrasound": _ultrasound,
+    "nuclear": _nuclear,
     "shipped": _shipped,
 }
 

@@ -140,6 +140,8 @@ HOSTILE: dict[int, list[tuple[bytes, bytes]]] = {
     0x00281101: [_us(0, 0, 16), _us(65535, 65535, 8), _us(4)],
     0x30060039: [(b"SQ", b""), (b"SQ", b"\xfe\xff\0\xe0\0\0\0\0")],
     0x30060020: [(b"SQ", b""), (b"SQ", b"\xfe\xff\0\xe0\0\0\0\0")],
+    0x00540022: [(b"SQ", b""), (b"SQ", b"\xfe\xff\0\xe0\0\0\0\0"), (b"OB", b"\1\2")],
+    0x00540080: [_us(0, 0, 0, 0), _us(4, 3, 2, 1), _us(1, 9, 60000, 2), (b"LO", b"no")],
     0x00620002: [(b"SQ", b""), (b"SQ", b"\xfe\xff\0\xe0\0\0\0\0")],
     0x00620001: _texts(b"CS", "", "FRACTIONAL", "LABELMAP", "BINARY", "?"),
     0x0062000E: [_us(0), (b"US", b"")],
