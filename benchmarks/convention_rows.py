@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from pydicom.datadict import tag_for_keyword
 
 from tests.phantoms import dicom as phantom
-from tests.phantoms.multiframe import group, write_enhanced, write_mosaic, write_structures
+from tests.phantoms.multiframe import (
+    group,
+    write_dose,
+    write_enhanced,
+    write_mosaic,
+    write_structures,
+)
 
 ROWS_, COLUMNS = 12, 16
 SPACING = (0.7, 0.9)  # between rows, between columns
@@ -482,6 +488,14 @@ def _truncated(folder: Path) -> Truth:
     return Truth([p for p in points if not 800 <= p.value - 3 < 1000])
 
 
+def _dose(folder: Path) -> Truth:
+    planes = np.stack([image(n, "uint16") for n in range(10)])
+    offsets = [2.5 * n for n in range(10)]
+    write_dose(folder / "dose.dcm", planes, offsets, 0.01, position=ORIGIN, spacing=SPACING)
+    places = along_z(*offsets)
+    return Truth([p for n in range(10) for p in points_of(planes[n] * 0.01, places[n])])
+
+
 _SYNTAXES = {
     "implicit little-endian": phantom.IMPLICIT,
     "explicit big-endian": phantom.BIG_ENDIAN,
@@ -522,6 +536,7 @@ ROWS: tuple[Row, ...] = (
     Row("a DICOMDIR and its files", _dicomdir),
     Row("names without extension", _nameless),
     *(Row(f"transfer syntax: {name}", _in_syntax(uid)) for name, uid in _SYNTAXES.items()),
+    Row("RT dose: planes by offset, values by scaling", _dose),
     Row("beside a structure set and a report", _others),
     Row("one slice without pixel data", _without_pixels),
     Row("one slice truncated", _truncated),
