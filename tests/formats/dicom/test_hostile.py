@@ -20,7 +20,7 @@ from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom import codecs
 from napari_medvol.formats.dicom.grid import grids_of
 from tests.conftest import ROOT
-from tests.formats.dicom.hostile.judge import _against_pydicom, complaints
+from tests.formats.dicom.hostile.judge import _against_pydicom, complaints, time_limit
 from tests.formats.dicom.hostile.mutations import mutant, nested, replaced
 from tests.formats.dicom.hostile.sources import SOURCES, VOLUME, originals
 from tests.phantoms import dicom as phantom
@@ -326,6 +326,17 @@ def test_more_frames_than_there_are_pixels_are_refused(
 
     with pytest.raises(MedVolError, match=r"frames are said to be in|too short"):
         read(tmp_path)
+
+
+def test_a_jpeg_ls_stream_without_its_end_is_refused_at_once() -> None:
+    # CharLS needs seconds for a large one.
+    plane = np.random.default_rng(0).normal(500, 50, (384, 384)).astype(np.uint16)
+    stream = phantom.compressed(plane, phantom.JPEG_LS, 16)
+    samples = codecs.Samples(384, 384, 1, "MONOCHROME2", 0, 16, 16, 15, False)
+
+    with time_limit(1), pytest.raises(codecs.Refused, match="no end of image"):
+        codecs.decode(phantom.JPEG_LS, stream[: len(stream) // 2], samples)
+    np.testing.assert_array_equal(codecs.decode(phantom.JPEG_LS, stream, samples)[0], plane)
 
 
 def test_a_slice_kilometres_off_asks_for_no_slices_between() -> None:

@@ -95,6 +95,9 @@ def decode(syntax: str, frame: bytes, samples: Samples) -> tuple[Array, Codestre
     stream = codestream(syntax, frame)
     if stream is not None:
         _check_size((stream.rows, stream.columns, stream.per_pixel), samples)
+    if syntax in _JPEG_LS and _END_OF_IMAGE not in frame:
+        # CharLS takes seconds to say so.
+        raise Refused("the stream is cut off: it has no end of image")
     reasons = []
     codec = CODECS.get(syntax)
     if codec is not None:
@@ -277,6 +280,8 @@ def _by_pydicom(syntax: str, frame: bytes, samples: Samples) -> Array:
 
 
 _TS: Final = "1.2.840.10008.1.2."
+_JPEG_LS: Final = (_TS + "4.80", _TS + "4.81")
+_END_OF_IMAGE: Final = b"\xff\xd9"
 _IMAGECODECS: Final = "pip install imagecodecs"
 CODECS: Final[dict[str, Codec]] = {
     _TS + "4.50": Codec("JPEG Baseline", _jpeg_8, _IMAGECODECS),
