@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from napari_medvol.arraylike import ArrayLike
 from napari_medvol.stores import PlaneSource, PlaneStore, RegionSource
 
 Array = NDArray[Any]
@@ -47,7 +48,7 @@ class _Axis(NamedTuple):
         return slice(self.start, None if stop < 0 else stop, self.step)
 
 
-class LazyArray:
+class LazyArray(ArrayLike):
     """An array whose planes are read when they are asked for.
 
     Indexing gives a numpy array (read-only where it shares memory with the store);

@@ -6,6 +6,7 @@ One plane at a time: what is asked for is computed, from the part of the voxels 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from itertools import product
 from math import ceil, prod
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from napari_medvol.arraylike import ArrayLike
 from napari_medvol.interpolation import interpolated
 
 Array = NDArray[Any]
@@ -22,12 +24,18 @@ Matrix = NDArray[np.float64]
 #: gets the right voxels on a coarser grid, repeated to the size it asked for.
 _AT_ONCE: Final = 8_000_000
 
+#: Voxels. A place halfway between two voxels shows the same one however it is computed, so
+#: that the brush writes the voxel that it sees.
+_TIE: Final = 1e-6
+#: Voxels. Float noise at the border counts as inside.
+_EDGE: Final = 1e-9
+
 #: mm between planes at most, so that no structure is drawn further than half of it from its
 #: place.
 _COARSEST: Final = 1.0
 
 
-class ReslicedArray:
+class ReslicedArray(ArrayLike):
     """Voxels that lie askew, as an array along the axes of their world.
 
     Parameters
@@ -83,11 +91,75 @@ class ReslicedArray:
         return f"<ReslicedArray {self.shape} {self.dtype} of {self.data!r}>"
 
     def __getitem__(self, index: Any) -> Array:
-        """Return the part that ints and slices name; a huge one on a coarser grid."""
+        """Return the part that an index names; a huge one on a coarser grid, but for labels.
+
+        Ints, slices, and one array of ints an axis: what napari's brush asks with.
+        """
+        points = _points(index)
+        if points is not None:
+            return self._at(points)
         parts, whole = _expanded(index, self.shape)
         lengths = [len(part) for part in parts[self.n_extra : self.n_extra + 3]]
-        step = ceil((prod(lengths) / _AT_ONCE) ** (1 / 3)) if prod(lengths) else 1
-        return self._computed(parts, step)[whole]
+        # Labels are painted by what was read: never coarser than they are.
+        n_voxels = 0 if self.nearest else prod(lengths)
+        return self._computed(parts, max(ceil((n_voxels / _AT_ONCE) ** (1 / 3)), 1))[whole]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Write through to the voxels that lie nearest; what lies outside them is dropped.
+
+        Only where `value` differs from what is there: a voxel that several places of this grid
+        show is written by those that change, so that setting old values again undoes it.
+
+        Raises
+        ------
+        ValueError
+            If the values are interpolated, or the voxels are not to be written.
+        """
+        voxels = self.data
+        if not (self.nearest and isinstance(voxels, np.ndarray) and voxels.flags.writeable):
+            raise ValueError("assignment destination is read-only")
+        before = np.atleast_1d(self[index])
+        values = np.broadcast_to(np.asarray(value).astype(self.dtype, copy=False), before.shape)
+        changed = np.nonzero(before != values)
+        at = [np.broadcast_to(p, before.shape)[changed] for p in self._places(index)]
+        n = self.n_extra
+        exact = self._to_data[:3, :3] @ np.stack(at[n : n + 3]) + self._to_data[:3, 3:]
+        n_voxels = np.array(voxels.shape[n : n + 3])[:, np.newaxis]
+        inside = ((exact >= -0.5 - _EDGE) & (exact <= n_voxels - 0.5 + _EDGE)).all(axis=0)
+        nearest = np.clip(np.floor(exact + 0.5 + _TIE).astype(np.intp), 0, n_voxels - 1)
+        place = [*at[:n], *nearest, *at[n + 3 :]]
+        voxels[tuple(axis[inside] for axis in place)] = values[changed][inside]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """Return labels with voxels of their own to paint; what cannot be painted is shared."""
+        if not self.nearest:
+            return self
+        twin = object.__new__(ReslicedArray)
+        twin.__dict__ |= {**self.__dict__, "data": deepcopy(self.data, memo)}
+        return twin
+
+    def _places(self, index: Any) -> list[NDArray[np.intp]]:
+        """Return the indices that `index` names, one array an axis, ready to broadcast."""
+        points = _points(index)
+        if points is not None:
+            return points
+        parts, whole = _expanded(index, self.shape)
+        return [np.asarray(grid[whole]) for grid in np.ix_(*parts)]
+
+    def _at(self, points: list[NDArray[np.intp]]) -> Array:
+        """Return single points, from the smallest box that holds them."""
+        if len(points) != self.ndim:
+            raise IndexError(f"{len(points)} arrays of indices do not fit {self.ndim} axes")
+        shape = np.broadcast_shapes(*(point.shape for point in points))
+        if not prod(shape):
+            return np.empty(shape, dtype=self.dtype)
+        found = [np.where(p < 0, p + n, p) for p, n in zip(points, self.shape, strict=True)]
+        lows, highs = [int(p.min()) for p in found], [int(p.max()) for p in found]
+        if min(lows) < 0 or any(h >= n for h, n in zip(highs, self.shape, strict=True)):
+            raise IndexError(f"indices {lows} to {highs} are not all within {self.shape}")
+        box = [range(low, high + 1) for low, high in zip(lows, highs, strict=True)]
+        values = self._computed(box, 1)
+        return np.asarray(values[tuple(p - low for p, low in zip(found, lows, strict=True))])
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         """Return every voxel, exactly: slow for a whole scan."""
@@ -139,7 +211,7 @@ class ReslicedArray:
             return np.full(shape, self.outside, dtype=self.dtype)
         box = [_not_empty(part, n) for part, n in zip(box, n_voxels, strict=True)]
         voxels = np.asarray(data[(*at, *box)])
-        offset = first[:3] - [part.start for part in box]
+        offset = first[:3] - [part.start for part in box] + (_TIE if self.nearest else 0.0)
         values = interpolated(voxels, linear, offset, shape, self.nearest)
         out = values.astype(self.dtype, copy=False)
         out[~_inside(linear, first[:3], shape, n_voxels)] = self.outside
@@ -204,6 +276,19 @@ def _expanded(index: Any, shape: tuple[int, ...]) -> tuple[list[range], tuple[An
     return ranges, tuple(drop)
 
 
+def _points(index: Any) -> list[NDArray[np.intp]] | None:
+    """Return an index of arrays, one an axis, or None: it is of ints and slices."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if not any(isinstance(part, np.ndarray | list) and np.ndim(part) for part in parts):
+        return None
+    if any(isinstance(part, slice) or part is Ellipsis for part in parts):
+        raise IndexError("arrays of indices and slices do not go together here")
+    points = [np.asarray(part) for part in parts]
+    if any(point.dtype.kind not in "iu" for point in points):
+        raise IndexError("arrays of indices must hold integers")
+    return [point.astype(np.intp, copy=False) for point in points]
+
+
 def _fitting(value: float, dtype: np.dtype[Any]) -> Any:
     """Return `value` as the nearest that `dtype` holds."""
     if dtype.kind in "iu":
@@ -235,5 +320,5 @@ def _inside(
         if low[d] >= -0.5 and high[d] <= n - 0.5:
             continue
         at = start + sum(a * u for a, u in zip(row, steps, strict=True))
-        inside &= (at >= -0.5 - 1e-9) & (at <= n - 0.5 + 1e-9)
+        inside &= (at >= -0.5 - _EDGE) & (at <= n - 0.5 + _EDGE)
     return inside

@@ -5,7 +5,6 @@ A new format is one new module and one new row. Rows do not know each other.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,11 @@ from typing import Any
 from napari_medvol.errors import FormatError, ReadError
 from napari_medvol.formats import archives, by_nibabel, dicom, nifti, nrrd
 from napari_medvol.formats.choices import Choices
+from napari_medvol.formats.places import PathLike, files_at, files_below, is_regular, places_of
 from napari_medvol.formats.row import Format, Progress, unheard
 from napari_medvol.volume import Volume
 
-__all__ = ["FORMATS", "Choices", "Format", "format_of", "holds_a_scan", "read"]
-
-PathLike = str | os.PathLike[str]
+__all__ = ["FORMATS", "Choices", "Format", "PathLike", "format_of", "holds_a_scan", "read"]
 
 #: In the order they are asked. A new format is a new module and a new row.
 FORMATS: tuple[Format, ...] = (
@@ -43,13 +41,13 @@ def format_of(path: PathLike) -> Format | None:
 
 def holds_a_scan(path: PathLike) -> bool:
     """Return whether a file, or one of the first files below a folder, is ours. Cheap."""
-    place = Path(path)
+    place = places_of(path)[0]
     if archives.is_archive(place):
         members = archives.first_members(place)
         return any(head[128:] == b"DICM" or _is_named_so(name) for name, head in members)
     if not place.is_dir():
-        return format_of(place) is not None
-    files = _files_below(place)
+        return is_regular(place) and format_of(place) is not None
+    files = files_below(place)
     return any(
         format_of(file) for file, _ in zip(files, range(_LOOKED_INTO_AT_MOST), strict=False)
     )
@@ -91,7 +89,7 @@ def read(
         names the file.
     """
     asked = _checked(choices)
-    places = [Path(path)] if isinstance(path, str | os.PathLike) else [Path(p) for p in path]
+    places = places_of(path)
     groups = _grouped(places, progress)
     if not groups:
         raise FormatError(
@@ -99,6 +97,10 @@ def read(
             "holds no scan that a known format reads",
             "Known formats: " + ", ".join(row.name for row in FORMATS),
         )
+    for row, _ in groups:
+        if asked.value not in row.values:
+            why = f"value={asked.value!r} is not for {row.name}"
+            raise ReadError(str(places[0]), why, f"Known there: {', '.join(row.values)}")
     volumes = [
         volume
         for row, files, share in _shares(groups, progress)
@@ -115,6 +117,8 @@ def _checked(choices: dict[str, Any]) -> Choices:
     except TypeError as error:
         known = ", ".join(Choices.__dataclass_fields__)
         raise ReadError("read", str(error).split("() ")[-1], f"Known choices: {known}") from error
+    except ValueError as error:
+        raise ReadError("read", str(error)) from error
 
 
 Groups = list[tuple[Format, list[Path]]]
@@ -137,14 +141,14 @@ def _grouped(places: Sequence[Path], progress: Progress) -> Groups:
     groups: Groups = []
     together: dict[str, list[Path]] = {}
     looked_at = 0
-    for place in map(_unpacked, places):
-        for file in _files_below(place) if place.is_dir() else [_existing(place)]:
+    for place in places:
+        for file in files_at(place):
             if looked_at % _TOLD_EVERY == 0:
                 progress(looked_at, 0)
             looked_at += 1
             row = format_of(file)
             if row is None:
-                if not place.is_dir() and len(places) == 1:
+                if file == place and len(places) == 1:
                     _refuse(file)
             elif not row.together:
                 groups.append((row, [file]))
@@ -156,32 +160,9 @@ def _grouped(places: Sequence[Path], progress: Progress) -> Groups:
     return groups
 
 
-def _unpacked(place: Path) -> Path:
-    return archives.unpacked(place) if archives.is_archive(place) else place
-
-
-def _existing(path: Path) -> Path:
-    try:
-        with path.open("rb"):
-            return path
-    except OSError as error:
-        raise ReadError(
-            str(path), error.strerror or str(error), "Check the path and its permissions"
-        ) from error
-
-
 def _refuse(path: Path) -> None:
     raise FormatError(
         str(path),
         "is of no known format" if path.stat().st_size else "is empty (0 bytes)",
         "Known formats: " + ", ".join(row.name for row in FORMATS),
     )
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Yield files below `folder`, sorted by name, hidden ones left out."""
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(root, name)

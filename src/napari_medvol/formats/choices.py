@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Gaps = Literal["blank", "interpolate", "split", "stack"]
+Form = Literal["auto", "sform", "qform", "pixdim"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +22,35 @@ class Choices:
         blank on a uniform grid and uneven spacing is interpolated to the smallest gap.
     value : str
         ``"real"``: rescale slope and intercept applied, integers kept where they can be;
-        ``"float"``: the same, always floating point; ``"stored"``: as in the file. DICOM has
-        more: ``"suvbw"``, ``"suvlbm"``, ``"suvbsa"`` (PET), ``"fp"`` (Philips' floating
-        point), ``"rwv"`` (real-world value map).
+        ``"stored"``: as in the file. DICOM has more: ``"float"`` (real, never integers),
+        ``"suvbw"``, ``"suvlbm"``, ``"suvbsa"`` (PET), ``"fp"`` (Philips' floating point),
+        ``"rwv"`` (real-world value map).
     mosaic : int, optional
         Number of slices in a Siemens mosaic whose private elements were removed.
     form : {"auto", "sform", "qform", "pixdim"}
         Which of NIfTI's matrices decides. By default sform if its code is above 0, else
         qform if its code is above 0, else the voxel sizes alone.
+
+    Raises
+    ------
+    ValueError
+        If a choice is none of those named.
     """
 
     series: str | tuple[str, ...] | None = None
     gaps: Gaps | None = None
     value: str = "real"
     mosaic: int | None = None
-    form: Literal["auto", "sform", "qform", "pixdim"] = "auto"
+    form: Form = "auto"
+
+    def __post_init__(self) -> None:
+        _one_of("gaps", self.gaps, (None, *get_args(Gaps)))
+        _one_of("form", self.form, get_args(Form))
+        if self.mosaic is not None and self.mosaic < 1:
+            raise ValueError(f"mosaic={self.mosaic!r} is no number of slices")
+
+
+def _one_of(name: str, value: object, known: tuple[object, ...]) -> None:
+    if value not in known:
+        choices = ", ".join(repr(one) for one in known)
+        raise ValueError(f"{name}={value!r} is none of {choices}")

@@ -51,6 +51,8 @@ class Format:
     together : bool
         Whether files given together may belong together (slices of one series), so that they
         must reach `read` in one call.
+    values : tuple of str
+        What ``value`` of the choices may be.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Format:
     read: Callable[[Sequence[Path], Choices, Progress], list[Volume]]
     patterns: tuple[str, ...] = ()
     together: bool = False
+    values: tuple[str, ...] = ("real", "stored")
 
 
 def has_suffix(path: Path, suffixes: Sequence[str]) -> bool:

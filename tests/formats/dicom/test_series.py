@@ -404,3 +404,43 @@ def test_names_of_files_do_not_matter(tmp_path: Path, name: str) -> None:
 
     np.testing.assert_array_equal(np.asarray(only(tmp_path / name).data)[:, :, 0].T, image(1))
     np.testing.assert_array_equal(np.asarray(only(tmp_path).data)[:, :, 0].T, image(1))
+
+
+def test_no_volume_is_of_two_patients(tmp_path: Path) -> None:
+    positions = along_z(0, 2, 4, 6)
+    for n, position in enumerate(positions):
+        write_slice(
+            tmp_path / f"{n}.dcm",
+            image(n),
+            position=position,
+            instance=n + 1,
+            spacing=SPACING,
+            elements={"PatientID": "AB"[n % 2], "PatientName": "AB"[n % 2]},
+        )
+
+    volumes = read(tmp_path)
+
+    assert [v.shape[2] for v in volumes] == [2, 2]
+    assert all("images of 2 patients" in v.report.warnings[0] for v in volumes)
+    for volume, members in zip(volumes, ([0, 2], [1, 3]), strict=True):
+        truth = [Slice(positions[n], image(n)) for n in members]
+        assert_every_pixel_is_at_its_place(volume, truth)
+
+
+def test_patients_stay_apart_where_every_uid_was_removed(tmp_path: Path) -> None:
+    uids = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+    for patient in "AB":
+        write(
+            tmp_path / patient,
+            along_z(0, 2, 4),
+            elements={**dict.fromkeys(uids), "PatientID": patient},
+        )
+
+    assert [v.shape for v in read(tmp_path)] == [(COLUMNS, ROWS, 3)] * 2
+
+
+def test_a_patient_that_some_files_do_not_name_is_one_patient(tmp_path: Path) -> None:
+    write(tmp_path, along_z(0, 2))
+    write(tmp_path, along_z(4, 6), first=3, elements={"PatientID": "", "PatientName": ""})
+
+    assert only(tmp_path).shape[2] == 4

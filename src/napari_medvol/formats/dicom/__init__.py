@@ -49,4 +49,8 @@ def read(paths: Sequence[Path], choices: Choices, progress: Progress) -> list[Vo
     return reading.read(paths, choices, progress)
 
 
-FORMAT = Format("DICOM", SUFFIXES, matches, read, patterns=PATTERNS, together=True)
+#: The keys of ``conversions.CONVERSIONS``, here so that asking needs no import (a test holds
+#: them equal).
+VALUES: Final = ("real", "float", "stored", "suvbw", "suvlbm", "suvbsa", "fp", "rwv")
+
+FORMAT = Format("DICOM", SUFFIXES, matches, read, patterns=PATTERNS, together=True, values=VALUES)

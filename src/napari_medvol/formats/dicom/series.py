@@ -58,11 +58,41 @@ def stacks_of(frames: Sequence[Frame], gaps: Gaps | None) -> list[Stack]:
         In any order.
     gaps : {"blank", "interpolate", "split", "stack"} or None
     """
-    series: dict[str, list[Frame]] = defaultdict(list)
+    series: dict[Hashable, list[Frame]] = defaultdict(list)
     for frame in frames:
-        series[frame.text(tags.SERIES_INSTANCE_UID)].append(frame)
-    stacks = [s for members in series.values() for s in _series_stacks(members, gaps)]
+        series[_series_of(frame)].append(frame)
+    parts = [part for members in series.values() for part in _patients(members)]
+    stacks = [
+        replace(stack, findings=(*notes, *stack.findings))
+        for members, notes in parts
+        for stack in _series_stacks(members, gaps)
+    ]
     return sorted(stacks, key=_series_order)
+
+
+def _series_of(frame: Frame) -> Hashable:
+    """Return what names the series: its UID, or what comes next where a tool removed it."""
+    return frame.text(tags.SERIES_INSTANCE_UID) or (
+        frame.text(tags.STUDY_INSTANCE_UID),
+        frame.text(tags.SERIES_NUMBER),
+        frame.text(tags.MODALITY),
+    )
+
+
+def _patients(frames: list[Frame]) -> list[tuple[list[Frame], tuple[Finding, ...]]]:
+    """Part images of different patients under one series: no volume is of two people."""
+    patients: dict[str, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        said = frame.text(tags.PATIENT_ID) or frame.text(tags.PATIENT_NAME)
+        patients[said.casefold().strip()].append(frame)
+    if len(patients) - ("" in patients) <= 1:
+        return [(frames, ())]
+    text = (
+        f"one series holds images of {len(patients)} patients (Patient ID): each patient's are"
+        " volumes of their own"
+    )
+    finding = Finding(text, "warning", "patients")
+    return [(members, (finding,)) for members in patients.values()]
 
 
 def _series_order(stack: Stack) -> tuple[str, float, str, tuple[float, str, int, int]]:
