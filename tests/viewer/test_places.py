@@ -9,6 +9,7 @@ from napari.layers import Image
 
 from napari_medvol import from_ras, to_ras
 from napari_medvol.affines import apply_affine
+from napari_medvol.errors import LayerError
 from napari_medvol.viewer.coordinates import from_viewer, to_viewer, turn_of
 from napari_medvol.viewer.opening import show
 from tests.phantoms.volumes import ORIENTATIONS, affine_along, numbered, rotated
@@ -105,3 +106,26 @@ def test_a_layer_on_its_own_grid_says_where_its_voxels_truly_are() -> None:
 
 def test_a_layer_of_pixels_counts_as_millimetres() -> None:
     assert to_ras(Image(np.zeros((2, 2, 2))), (-3, -2, -1)).tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("where", "point", "why"),
+    [
+        (5, (1, 2, 3), "int is neither a layer nor a viewer"),
+        (ViewerModel(), (1, 2), "a point of 2 has no"),
+        (ViewerModel(), 5, "a point of 1 has no"),
+        (ViewerModel(), "here", "is no point"),
+    ],
+)
+def test_what_is_no_point_or_no_layer_is_an_error_in_words(
+    where: object, point: object, why: str
+) -> None:
+    with pytest.raises(LayerError, match=why):
+        to_ras(where, point)  # type: ignore[arg-type]
+    with pytest.raises(LayerError, match=why):
+        from_ras(where, point)  # type: ignore[arg-type]
+
+
+def test_a_place_in_the_patient_has_three_numbers() -> None:
+    with pytest.raises(LayerError, match="a point has 4 numbers"):
+        from_ras(ViewerModel(), (1, 2, 3, 4))

@@ -223,3 +223,10 @@ def test_a_named_axis_keeps_its_name_and_an_unnamed_one_gets_one() -> None:
     named = Image(np.zeros((2, 3, 4, 5, 6)), axis_labels=("echo", "-4", "z", "y", "x"))
 
     assert [axis.name for axis in volume_of(named).axes] == ["t", "echo"]
+
+
+def test_what_is_no_layer_is_an_error_in_words() -> None:
+    with pytest.raises(LayerError, match=r"volume_of\(5\): a int is no layer of napari"):
+        volume_of(5)
+    with pytest.raises(LayerError, match="…"):
+        volume_of(list(range(99)))

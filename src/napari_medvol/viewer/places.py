@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from napari_medvol import affines
 from napari_medvol.affines import Affine
+from napari_medvol.errors import LayerError
 from napari_medvol.viewer.coordinates import Matrix, ipl_of_ras, millimetres, ras_of_ipl
 from napari_medvol.viewer.shown import record_of
 
@@ -34,9 +35,14 @@ def to_ras(layer_or_viewer: Layer | ViewerModel, point: ArrayLike) -> Matrix:
     -------
     (…, 3) array
         RAS+ mm.
+
+    Raises
+    ------
+    LayerError
+        If the first is neither a layer nor a viewer, or the point has fewer than three numbers.
     """
     units, correction = _world(layer_or_viewer)
-    world: Matrix = np.asarray(point, dtype=np.float64)[..., -3:] * millimetres(units)
+    world: Matrix = _numbers("to_ras", point)[..., -3:] * millimetres(units)
     return ras_of_ipl(affines.apply_affine(correction, world))
 
 
@@ -48,11 +54,33 @@ def from_ras(layer_or_viewer: Layer | ViewerModel, point: ArrayLike) -> Matrix:
     layer_or_viewer : Layer or ViewerModel
     point : (…, 3) array_like
         RAS+ mm.
+
+    Raises
+    ------
+    LayerError
+        If the first is neither a layer nor a viewer, or a point has not three numbers.
     """
     units, correction = _world(layer_or_viewer)
-    world = affines.apply_affine(np.linalg.inv(correction).astype(np.float64), ipl_of_ras(point))
+    ras = _numbers("from_ras", point)
+    if ras.shape[-1] != 3:
+        raise LayerError(
+            "from_ras", f"a point has {ras.shape[-1]} numbers", "Give (x, y, z) in RAS+ mm"
+        )
+    world = affines.apply_affine(np.linalg.inv(correction).astype(np.float64), ipl_of_ras(ras))
     back: Matrix = world / millimetres(units)
     return back
+
+
+def _numbers(asked: str, point: ArrayLike) -> Matrix:
+    """Return points as an array of at least three numbers each."""
+    try:
+        numbers: Matrix = np.asarray(point, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise LayerError(asked, f"{point!r} is no point", "Give three numbers") from error
+    if numbers.ndim == 0 or numbers.shape[-1] < 3:
+        count = numbers.shape[-1] if numbers.ndim else 1
+        raise LayerError(asked, f"a point of {count} has no (z, y, x)", "Give three numbers")
+    return numbers
 
 
 def _world(layer_or_viewer: Any) -> tuple[Any, Affine]:
@@ -61,5 +89,11 @@ def _world(layer_or_viewer: Any) -> tuple[Any, Affine]:
     if dims is not None:
         return dims.units, np.eye(4)
     layer = layer_or_viewer
+    if not isinstance(getattr(layer, "metadata", None), dict) or not hasattr(layer, "units"):
+        raise LayerError(
+            "points of the patient",
+            f"a {type(layer).__name__} is neither a layer nor a viewer",
+            "Give a layer or a viewer first, then the point",
+        )
     record = record_of(layer)
     return layer.units, np.eye(4) if record is None else record.correction

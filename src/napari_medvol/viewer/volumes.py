@@ -20,7 +20,7 @@ from napari_medvol.viewer.coordinates import (
     turn_of,
 )
 from napari_medvol.viewer.shown import Shown, record_of
-from napari_medvol.volume import Axis, Step, Volume
+from napari_medvol.volume import Axis, Display, Step, Volume
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -43,6 +43,14 @@ def volume_of(layer: Layer) -> Volume:
     LayerError
         If the layer is no image and no labels, or its transform leads nowhere.
     """
+    from napari.layers import Layer
+
+    if not isinstance(layer, Layer):
+        raise LayerError(
+            f"volume_of({_shortly(layer)})",
+            f"a {type(layer).__name__} is no layer of napari",
+            "Give it a layer, such as viewer.layers[0]",
+        )
     if _type_of(layer) not in _SCANS:
         raise LayerError(
             f"layer {layer.name!r}",
@@ -50,17 +58,36 @@ def volume_of(layer: Layer) -> Volume:
             "Choose an image or a labels layer",
         )
     try:
-        record = record_of(layer)
-        if record is None:
-            return _foreign(layer)
-        face = record.current(layer.data)
-        if face is not None:
-            return _same_voxels(layer, record, face)
-        if layer.data.ndim == record.native.data.ndim:
-            return _other_voxels(layer, record)
-        return _foreign(layer)
+        return _of_kind(layer, _shown_by(layer))
     except GeometryError as error:
         raise LayerError(f"layer {layer.name!r}", error.why, error.fix) from error
+
+
+def _shown_by(layer: Layer) -> Volume:
+    record = record_of(layer)
+    if record is None:
+        return _foreign(layer)
+    face = record.current(layer.data)
+    if face is not None:
+        return _same_voxels(layer, record, face)
+    if layer.data.ndim == record.native.data.ndim:
+        return _other_voxels(layer, record)
+    return _foreign(layer)
+
+
+def _of_kind(layer: Layer, volume: Volume) -> Volume:
+    """Return an image as labels, or labels as an image, where napari made one of the other."""
+    kind = _type_of(layer)
+    if volume.kind == kind:
+        return volume
+    if kind == "labels":
+        return _edited(layer, volume, kind="labels", unit="", display=Display())
+    return _edited(layer, volume, kind="image", labels=())
+
+
+def _shortly(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def _type_of(layer: Layer) -> str:
