@@ -22,8 +22,9 @@ from pydicom.dataelem import RawDataElement
 from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom import files, tags, walk
 from napari_medvol.formats.dicom.elements import Unsure
-from napari_medvol.formats.dicom.header import Header, PixelElement, is_dicom, read_header
+from napari_medvol.formats.dicom.header import Header, PixelElement
 from napari_medvol.formats.dicom.layouts import Layouts
+from napari_medvol.formats.dicom.parsing import is_dicom, read_header
 from tests.conftest import DATA
 from tests.phantoms import dicom as phantom
 

@@ -20,7 +20,8 @@ from pydicom.pixels.processing import apply_color_lut
 
 from napari_medvol.errors import DecodeError, ReadError
 from napari_medvol.formats.dicom import codecs, files, tags
-from napari_medvol.formats.dicom.header import Header, read_header
+from napari_medvol.formats.dicom.header import Header
+from napari_medvol.formats.dicom.parsing import read_header
 from napari_medvol.formats.dicom.pixels import FrameSource
 from napari_medvol.stores import MemoryBudget, PlaneSource, PlaneStore
 from tests.conftest import DATA

@@ -12,7 +12,8 @@ import pydicom.data
 import pytest
 
 from napari_medvol.formats.dicom import files, tags, walk
-from napari_medvol.formats.dicom.header import Header, read_header
+from napari_medvol.formats.dicom.header import Header
+from napari_medvol.formats.dicom.parsing import read_header
 from napari_medvol.formats.dicom.scan import scan
 from tests.phantoms import dicom as phantom
 

@@ -328,7 +328,7 @@ def test_a_real_world_map_is_used_on_request(tmp_path: Path) -> None:
 def test_what_a_file_lacks_is_named(tmp_path: Path, value: str) -> None:
     write_series(tmp_path, STORED.astype(np.int16))
 
-    with pytest.raises(MedVolError, match=r"missing|no known choice"):
+    with pytest.raises(MedVolError, match=r"missing|is not for DICOM"):
         read(tmp_path, value=value)
 
 

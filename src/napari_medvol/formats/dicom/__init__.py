@@ -37,7 +37,7 @@ def matches(path: Path) -> bool:
         return True
     if has_suffix(path, _FOREIGN):
         return False
-    from napari_medvol.formats.dicom.header import is_dicom
+    from napari_medvol.formats.dicom.parsing import is_dicom
 
     return is_dicom(path)
 

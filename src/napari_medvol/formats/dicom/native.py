@@ -11,7 +11,8 @@ from napari_medvol.errors import DecodeError
 from napari_medvol.formats.dicom import colour, tags
 from napari_medvol.formats.dicom.codecs import Samples
 from napari_medvol.formats.dicom.files import Inflated, OpenFile
-from napari_medvol.formats.dicom.header import Header, deflated_start
+from napari_medvol.formats.dicom.header import Header
+from napari_medvol.formats.dicom.parsing import deflated_start
 from napari_medvol.formats.dicom.settle import finish, settle_bits
 from napari_medvol.formats.dicom.syntaxes import BIG_ENDIAN, DEFLATED, GE_BIG_ENDIAN_PIXELS
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from napari_medvol.formats.dicom import tags, walk
 from napari_medvol.formats.dicom.elements import PixelElement
 from napari_medvol.formats.dicom.files import ByteSource
+from napari_medvol.formats.dicom.header import Header
 from napari_medvol.formats.dicom.syntaxes import UNCOMPRESSED
 from napari_medvol.formats.dicom.values import numbers_in
-
-if TYPE_CHECKING:
-    from napari_medvol.formats.dicom.header import Header
 
 _SEQUENCE_DELIMITER: Final = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
 _ORDERS: Final[dict[str, Literal["little", "big"]]] = {"<": "little", ">": "big"}

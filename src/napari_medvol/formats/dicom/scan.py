@@ -9,8 +9,9 @@ from typing import Final
 
 from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom.files import OpenFile
-from napari_medvol.formats.dicom.header import FIRST_READ, Header, header_of
+from napari_medvol.formats.dicom.header import Header
 from napari_medvol.formats.dicom.layouts import Layouts
+from napari_medvol.formats.dicom.parsing import FIRST_READ, header_of
 
 #: Files that are open at once, so that the disk can work ahead.
 _AHEAD: Final = 32

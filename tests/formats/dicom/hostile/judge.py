@@ -16,7 +16,7 @@ import pydicom
 from napari_medvol import MedVolError, Volume, read
 from napari_medvol.formats.dicom import walk
 from napari_medvol.formats.dicom.files import OpenFile
-from napari_medvol.formats.dicom.header import read_header
+from napari_medvol.formats.dicom.parsing import read_header
 from tests.formats.dicom.hostile.sources import quiet
 from tests.formats.dicom.test_header import assert_same, pydicom_says
 from tests.phantoms import dicom as phantom
