@@ -13,19 +13,17 @@ import pytest
 from napari._app_model import get_app_model
 from napari.settings import get_settings
 from napari.utils.notifications import Notification
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 import napari_medvol
 from napari_medvol.affines import apply_affine
 from napari_medvol.arrays import lazy_volume
-from napari_medvol.report import Finding, GeometryReport
 from napari_medvol.reslice import ReslicedArray
 from napari_medvol.viewer import phantoms, window
-from napari_medvol.viewer.chooser import SeriesChooser
 from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.planes import show_plane
-from napari_medvol.volume import Field, Volume
+from napari_medvol.volume import Volume
 from tests.phantoms.sources import ArraySource
 from tests.phantoms.volumes import affine_along, rotated, sheared
 from tests.viewer.scenes import blob, marked
@@ -107,9 +105,8 @@ def test_a_series_folder_opened_by_hand_asks_which_and_opens_the_chosen(
 
     def choose_the_second() -> None:
         dialog = QApplication.activeModalWidget()
-        asked.append(dialog.table.item(0, 1).text())
-        dialog.table.clearSelection()
-        dialog.table.selectRow(1)
+        asked.append(dialog.items[0].text(1))
+        dialog.tree.setCurrentItem(dialog.items[1])
         dialog.open_button.click()
 
     QTimer.singleShot(300, choose_the_second)
@@ -237,82 +234,6 @@ def test_the_rest_is_read_behind_the_first_picture(
     assert at_first < 10
     qtbot.waitUntil(lambda: volume.data.store.is_complete, timeout=5000)
     assert len(source.reads) == 50
-
-
-@pytest.fixture
-def volumes() -> list[Volume]:
-    def series(number: int, n_slices: int, *odd: str) -> Volume:
-        return Volume(
-            np.zeros((8, 8, n_slices)),
-            np.eye(4),
-            name=f"series {number}",
-            header=(Field("Series", "SeriesNumber", str(number)),),
-            report=GeometryReport(findings=tuple(map(Finding, odd))),
-        )
-
-    return [series(2, 3), series(9, 30), series(10, 5, "a gap of 4 mm", "tilted")]
-
-
-def test_the_largest_series_is_offered_and_enter_opens_it(
-    qtbot: Any, volumes: list[Volume]
-) -> None:
-    dialog = SeriesChooser(volumes)
-    qtbot.addWidget(dialog)
-    dialog.show()
-
-    assert dialog.open_button.text() == "Open 1 selected"
-    qtbot.keyClick(dialog, Qt.Key.Key_Return)
-
-    assert dialog.result() == 1
-    assert dialog.chosen() == [volumes[1]]
-
-
-def test_several_series_are_chosen_by_keyboard(qtbot: Any, volumes: list[Volume]) -> None:
-    dialog = SeriesChooser(volumes)
-    qtbot.addWidget(dialog)
-    dialog.show()
-
-    qtbot.keyClick(dialog.table, Qt.Key.Key_Up)
-    qtbot.keyClick(dialog.table, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
-
-    assert dialog.chosen() == volumes[:2]
-    assert dialog.open_button.text() == "Open 2 selected"
-
-
-def test_all_series_are_one_click(qtbot: Any, volumes: list[Volume]) -> None:
-    dialog = SeriesChooser(volumes)
-    qtbot.addWidget(dialog)
-
-    qtbot.mouseClick(dialog.all_button, Qt.MouseButton.LeftButton)
-
-    assert dialog.result() == 1
-    assert dialog.chosen() == volumes
-
-
-def test_nothing_selected_cannot_be_opened(qtbot: Any, volumes: list[Volume]) -> None:
-    dialog = SeriesChooser(volumes)
-    qtbot.addWidget(dialog)
-
-    dialog.table.clearSelection()
-
-    assert not dialog.open_button.isEnabled()
-
-
-def test_series_numbers_sort_as_numbers_and_the_choice_stays_right(
-    qtbot: Any, volumes: list[Volume]
-) -> None:
-    dialog = SeriesChooser(volumes)
-    qtbot.addWidget(dialog)
-    dialog.table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
-
-    shown = [dialog.table.item(row, 0).text() for row in range(3)]
-    dialog.table.clearSelection()
-    dialog.table.selectRow(0)
-
-    assert shown == ["10", "9", "2"]
-    assert dialog.chosen() == [volumes[2]]
-    assert dialog.table.item(0, 7).text() == "a gap of 4 mm"
-    assert dialog.table.item(0, 7).toolTip() == "a gap of 4 mm\ntilted"
 
 
 def test_a_plane_that_breaks_in_the_background_is_one_bubble(

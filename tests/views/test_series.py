@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from napari_medvol.report import Finding, GeometryReport
-from napari_medvol.views.series import TITLES, SeriesRow, series_rows
+from napari_medvol.views.series import (
+    TITLES,
+    SeriesGroup,
+    SeriesRow,
+    matches_words,
+    series_groups,
+    series_key,
+    series_rows,
+)
 from napari_medvol.volume import Axis, Field, Volume
 from tests.phantoms.volumes import affine_along
 
@@ -70,3 +78,49 @@ def test_there_is_a_title_for_every_column_and_rows_keep_their_order() -> None:
 
     assert len(TITLES) == len(SeriesRow._fields)
     assert [row.description for row in series_rows(volumes)] == ["3", "1", "2"]
+
+
+def of_study(name: str, **said: str) -> Volume:
+    header = tuple(Field("Study", keyword, value) for keyword, value in said.items())
+    report = GeometryReport(files=(f"/scans/{name}/1.dcm",))
+    return Volume(np.zeros((1, 1, 1)), np.eye(4), name=name, header=header, report=report)
+
+
+def test_scans_are_grouped_by_patient_and_study_with_what_the_files_say() -> None:
+    one = {"PatientID": "007", "PatientName": "Doe^Jane", "StudyInstanceUID": "1.1"}
+    volumes = [
+        of_study("ct", **one, StudyDate="20240131", StudyDescription="Chest"),
+        of_study("other", PatientID="008", StudyInstanceUID="2.1"),
+        of_study("later", **{**one, "StudyInstanceUID": "1.2"}),
+        of_study("seg", **one),
+        of_study("nifti a"),
+    ]
+
+    assert series_groups(volumes) == [
+        SeriesGroup("Doe^Jane (007) · 2024-01-31 Chest", (0, 3)),
+        SeriesGroup("Doe^Jane (007)", (2,)),
+        SeriesGroup("008", (1,)),
+        SeriesGroup("nifti a", (4,)),
+    ]
+
+
+def test_a_name_that_is_the_identity_is_said_once() -> None:
+    said = {"PatientID": "STS_002", "PatientName": "STS_002"}
+
+    assert series_groups([of_study("ct", **said)])[0].title == "STS_002"
+    assert series_groups([Volume(np.zeros((1, 1, 1)), np.eye(4))])[0].title == ""
+
+
+def test_all_words_have_to_be_in_the_row_in_any_case_and_order() -> None:
+    (row,) = series_rows([of_study("Galligas Lung", Modality="PT", SeriesNumber="4")])
+
+    assert matches_words(row, "lung pt")
+    assert matches_words(row, "  ")
+    assert matches_words(row, "GALL")
+    assert not matches_words(row, "lung ct")
+
+
+def test_a_series_is_known_again_by_its_uid_or_its_file_and_its_name() -> None:
+    assert series_key(of_study("a", SeriesInstanceUID="1.2")) == ("1.2", "a")
+    assert series_key(of_study("a")) == ("/scans/a/1.dcm", "a")
+    assert series_key(Volume(np.zeros((1, 1, 1)), np.eye(4), name="b")) == ("", "b")

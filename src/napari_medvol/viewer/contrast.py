@@ -17,7 +17,9 @@ _PERCENTILES: Final = (0.5, 99.5)
 _HOUNSFIELD: Final = (-1024.0, 3071.0)
 _SAMPLE: Final = 400_000
 _WHERE: Final = (0.5, 0.25, 0.75, 0.375, 0.625)
-_ACTIVITY: Final = ("bq/ml", "suv", "g/ml", "kbq/ml", "mbq/ml")
+_ACTIVITY: Final = ("bq/ml", "g/ml", "kbq/ml", "mbq/ml", "cm²/ml")
+#: Dose below this share of the highest is not drawn over what lies below it.
+_NO_DOSE: Final = 0.01
 
 
 def contrast_limits(volume: Volume, part: str = "") -> Limits:
@@ -40,6 +42,9 @@ def contrast_limits(volume: Volume, part: str = "") -> Limits:
     for low, high in offered:
         if np.isfinite([low, high]).all() and low < high:
             return float(low), float(high)
+    if is_dose(volume):
+        high = float(_sample(volume).max(initial=0.0))
+        return (_NO_DOSE * high, high) if high > 0 else (0.0, 1.0)
     return limits_of(_sample(volume), volume.display.diverging)
 
 
@@ -140,11 +145,17 @@ def _tissue(plane: NDArray[Any], display: Display) -> NDArray[Any]:
 
 def is_activity(volume: Volume) -> bool:
     """Return whether the values are a tracer's concentration: PET, SPECT."""
-    return volume.unit.lower() in _ACTIVITY
+    unit = volume.unit.lower()
+    return unit in _ACTIVITY or unit.startswith("suv")
+
+
+def is_dose(volume: Volume) -> bool:
+    """Return whether the values are a radiation dose: Modality (0008,0060) RTDOSE."""
+    return any(row.name == "Modality" and row.value == "RTDOSE" for row in volume.header)
 
 
 def colours(volume: Volume, part: str = "") -> dict[str, Any]:
-    """Return napari's ``colormap``, and ``blending`` where it matters."""
+    """Return napari's ``colormap``, and ``blending`` and ``opacity`` where they matter."""
     if part == "phase":
         return {"colormap": "twilight_shifted"}
     display = volume.display
@@ -152,6 +163,8 @@ def colours(volume: Volume, part: str = "") -> dict[str, Any]:
         name = known_colormap(display.colormap)
         if name:
             return {"colormap": name}
+    if is_dose(volume):
+        return {"colormap": dose_colormap(), "blending": "translucent", "opacity": 0.5}
     if display.inverted:
         return {"colormap": "gray_r"}
     if display.diverging:
@@ -161,6 +174,14 @@ def colours(volume: Volume, part: str = "") -> dict[str, Any]:
         # as ever.
         return {"colormap": "hot", "blending": "additive"}
     return {"colormap": "gray"}
+
+
+def dose_colormap() -> Any:
+    """Return blue to red, and nothing at all where there is next to no dose."""
+    from napari.utils.colormaps import Colormap, ensure_colormap
+
+    colors = ensure_colormap("turbo").colors
+    return Colormap(colors, name="dose", low_color=(0, 0, 0, 0))
 
 
 def known_colormap(name: str) -> str:

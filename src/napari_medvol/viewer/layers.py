@@ -81,15 +81,22 @@ def _guarded(face: Face) -> Face:
 
 
 def _labels(volume: Volume, oblique: Oblique, visible: bool) -> LayerData:
-    turned = in_viewer_order(volume)
-    # Copied, so that the brush never reaches the Volume, which is frozen.
-    data = np.array(turned.data, dtype=_label_type(volume.dtype), copy=True)
-    native = Face(data, turned.affine, turned.leading)
-    record = _record(volume, native, oblique, "", 0.0)
+    record = record_to_paint(volume, oblique)
     options = _common(record, visible)
     if volume.labels:
-        options |= _label_table(volume)
+        options |= label_table(volume)
     return record.face().data, options, "labels"
+
+
+def record_to_paint(volume: Volume, oblique: Oblique) -> Shown:
+    """Return what a labels layer shows of a volume of labels, with voxels of its own.
+
+    Copied, so that the brush never reaches the Volume, which is frozen.
+    """
+    turned = in_viewer_order(volume)
+    data = np.array(turned.data, dtype=_label_type(volume.dtype), copy=True)
+    native = Face(data, turned.affine, turned.leading)
+    return _record(volume, native, oblique, "", 0.0)
 
 
 def _label_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -99,7 +106,7 @@ def _label_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.uint8 if dtype.kind == "b" else np.int32)
 
 
-def _label_table(volume: Volume) -> dict[str, Any]:
+def label_table(volume: Volume) -> dict[str, Any]:
     """Return names, which the status bar shows, and colours where the file has them."""
     from napari.utils.colormaps import DirectLabelColormap, label_colormap
 
@@ -156,11 +163,28 @@ def _common(record: Shown, visible: bool) -> dict[str, Any]:
 
 
 def layer_name(record: Shown) -> str:
-    """Return the name of the layer; it says when the voxels are not at their true place."""
+    """Return the name of the layer.
+
+    It says when the values are not in the file's own unit, and when the voxels are not at
+    their true place.
+    """
     name = record.volume.name or "volume"
     if record.part:
         name = f"{name} {record.part}"
+    name += value_suffix(record.volume)
     return name + _OWN_GRID if record.is_straightened else name
+
+
+def value_suffix(volume: Volume) -> str:
+    """Return the unit in brackets where it is not the file's own, else nothing."""
+    if not any(row.name == "SOPClassUID" for row in volume.header):
+        return ""
+    from napari_medvol.formats.dicom.offers import SHORT, value_of
+
+    value = value_of(volume)
+    if value in ("real", "float"):
+        return ""
+    return f" [{' '.join(filter(None, [SHORT.get(value, ''), volume.unit])) or value}]"
 
 
 def _outside(volume: Volume, limits: Limits) -> float:

@@ -22,7 +22,7 @@ def show_face(layer: Layer, ndisplay: int) -> None:
         return
     now, wanted = record.current(layer.data), record.face(ndisplay)
     if now is not None and now is not wanted:
-        _put(layer, now, wanted)
+        put(layer, now, wanted)
 
 
 def toggle(layer: Layer, ndisplay: int) -> Oblique | None:
@@ -34,20 +34,20 @@ def toggle(layer: Layer, ndisplay: int) -> Oblique | None:
     other: Oblique = "resample" if record.oblique == "native" else "native"
     turned = record.turned(other)
     layer.metadata = {**layer.metadata, **metadata(turned)}
-    _rename(layer, record, turned)
+    rename(layer, record, turned)
     if now is not None:
-        _put(layer, now, turned.face(ndisplay))
+        put(layer, now, turned.face(ndisplay))
         layer.refresh()
     return other
 
 
-def _rename(layer: Layer, before: Shown, after: Shown) -> None:
-    """Say in the name which way is shown, unless the user gave the layer another name."""
+def rename(layer: Layer, before: Shown, after: Shown) -> None:
+    """Say in the name what is shown, unless the user gave the layer another name."""
     if layer.name.startswith(layer_name(before)):
         layer.name = layer.name.replace(layer_name(before), layer_name(after), 1)
 
 
-def _put(layer: Layer, now: Face, wanted: Face) -> None:
+def put(layer: Layer, now: Face, wanted: Face) -> None:
     """Change data and transforms at once, drawing nothing in between."""
     motion = movement(layer, now)
     matrix = wanted.matrix if motion is None else motion @ wanted.matrix

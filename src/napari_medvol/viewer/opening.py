@@ -83,7 +83,7 @@ def layers_of(volumes: Sequence[Volume], *, oblique: Oblique | None = None) -> l
     notify.warn_of_findings(volumes)
     _tell_of_oblique(made)
     if application() is not None:
-        _fill(volumes)
+        fill(volumes)
     return made
 
 
@@ -105,7 +105,7 @@ def _tell_of_oblique(made: Sequence[LayerData]) -> None:
     )
 
 
-def _fill(volumes: Sequence[Volume]) -> None:
+def fill(volumes: Sequence[Volume]) -> None:
     """Read the first volume into memory behind the first picture; the rest when looked at."""
     if not volumes or not isinstance(volumes[0].data, LazyArray):
         return

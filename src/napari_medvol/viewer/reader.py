@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from napari_medvol.errors import MedVolError
 from napari_medvol.formats import holds_a_scan
 
 if TYPE_CHECKING:
+    from napari_medvol.formats.row import Progress
     from napari_medvol.viewer.layers import LayerData
     from napari_medvol.volume import Volume
 
@@ -57,18 +59,35 @@ def read_layers(path: Paths) -> list[LayerData]:
 
 def _asked_for(path: Paths) -> list[Volume]:
     """Return the volumes that a person means by `path`; none if they are open already."""
-    from napari_medvol.formats import read
     from napari_medvol.viewer.chooser import choose
-    from napari_medvol.viewer.whole_series import DROP, with_their_series
+    from napari_medvol.viewer.waiting import CancelledError, waited_for
+    from napari_medvol.viewer.whole_series import DROP
 
     places = [Path(place) for place in ([path] if isinstance(path, str) else path)]
     one_file = len(places) == 1 and places[0].is_file()
     if one_file and DROP.holds(places[0]):
         return []
-    volumes = read(places)
-    if one_file:
-        volumes = with_their_series(places[0], volumes)
-    return choose(volumes) if len(volumes) > 1 else volumes
+    try:
+        volumes = waited_for(f"Reading {places[0].name}", partial(_found, places))
+    except CancelledError:
+        if one_file:
+            DROP.refused(places[0])
+        return []
+    if len(volumes) > 1:
+        volumes = choose(volumes, places[0])
+    DROP.goes_on()
+    return volumes
+
+
+def _found(places: list[Path], progress: Progress) -> list[Volume]:
+    """Return what the paths hold; one slice stands for its series. Runs in a thread."""
+    from napari_medvol.formats import read
+    from napari_medvol.viewer.whole_series import with_their_series
+
+    volumes = read(places, progress=progress)
+    if len(places) == 1 and places[0].is_file():
+        volumes = with_their_series(places[0], volumes, progress)
+    return volumes
 
 
 def opened_by_hand() -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 
 from napari_medvol.errors import MedVolError
 from napari_medvol.formats import format_of, read
+from napari_medvol.formats.row import Progress, counted, unheard
 from napari_medvol.volume import Volume
 
 #: Seconds after the last of them that the files of an opened series count as one drop.
@@ -24,28 +25,42 @@ class Drop:
 
     def __init__(self) -> None:
         self._files: set[Path] = set()
+        self._folders: set[Path] = set()
         self._until = 0.0
 
     def holds(self, path: Path) -> bool:
-        """Return whether `path` was opened with its series just now."""
+        """Return whether `path` was opened with its series, or refused, just now."""
         if time.monotonic() > self._until:
             self._files.clear()
-        if path.absolute() not in self._files:
+            self._folders.clear()
+        file = path.absolute()
+        if file not in self._files and file.parent not in self._folders:
             return False
-        self._until = time.monotonic() + _ONE_DROP
+        self.goes_on()
         return True
+
+    def goes_on(self) -> None:
+        """Wait for more files of this drop: the user took time over a question."""
+        self._until = time.monotonic() + _ONE_DROP
+
+    def refused(self, path: Path) -> None:
+        """Take no more files of the folder of `path`: the user said stop."""
+        self._folders.add(path.absolute().parent)
+        self.goes_on()
 
     def opened(self, volumes: Sequence[Volume]) -> None:
         """Remember that the files of `volumes` are open now."""
         self._files |= {Path(file).absolute() for v in volumes for file in v.report.files}
-        self._until = time.monotonic() + _ONE_DROP
+        self.goes_on()
 
 
 #: Of the whole process, as every file of a drop is a call of its own.
 DROP: Final = Drop()
 
 
-def with_their_series(path: Path, volumes: list[Volume]) -> list[Volume]:
+def with_their_series(
+    path: Path, volumes: list[Volume], progress: Progress = unheard
+) -> list[Volume]:
     """Return `volumes`, or the whole series if they are one slice of it.
 
     Parameters
@@ -54,14 +69,17 @@ def with_their_series(path: Path, volumes: list[Volume]) -> list[Volume]:
         The one file that was opened; only its own folder is looked into.
     volumes : list of Volume
         What it holds.
+    progress : callable, optional
+        As :func:`napari_medvol.read` takes it.
     """
     uid = _series_of_slice(volumes)
     if not uid:
         return volumes
     row = format_of(path)
     beside = [file for file in sorted(path.parent.iterdir()) if file.is_file()]
+    alike = [file for file in counted(beside, progress) if format_of(file) is row]
     try:
-        whole = read([file for file in beside if format_of(file) is row], series=uid)
+        whole = read(alike, series=uid, progress=progress)
     except MedVolError:
         return volumes
     here = str(path.absolute())

@@ -38,3 +38,14 @@ def later(milliseconds: int, do: Callable[[], None]) -> None:
     from qtpy.QtCore import QTimer
 
     QTimer.singleShot(milliseconds, do)
+
+
+def front_window() -> Any:
+    """Return napari's window as the parent of dialogs, or None where it is not to be seen."""
+    from napari import current_viewer
+
+    viewer = current_viewer()
+    if viewer is None:
+        return None
+    parent = viewer.window._qt_window  # noqa: SLF001 - dialogs need the Qt widget
+    return parent if parent.isVisible() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from napari_medvol.volume import Volume
@@ -55,8 +56,78 @@ def series_rows(volumes: Sequence[Volume]) -> list[SeriesRow]:
     return [_row(volume) for volume in volumes]
 
 
+def matches_words(row: SeriesRow, words: str) -> bool:
+    """Return whether every one of `words` is somewhere in the row, whatever the case."""
+    text = "\n".join(str(value) for value in row).casefold()
+    return all(word in text for word in words.casefold().split())
+
+
+class SeriesGroup(NamedTuple):
+    """The scans of one study of one patient, or of one folder where files name neither.
+
+    Parameters
+    ----------
+    title : str
+        Name and identity of the patient and date and description of the study, as they are
+        in the files.
+    members : tuple of int
+        Numbers of the volumes, in their order.
+    """
+
+    title: str
+    members: tuple[int, ...]
+
+
+def series_groups(volumes: Sequence[Volume]) -> list[SeriesGroup]:
+    """Return the groups of volumes in the order in which patients, and studies, are met."""
+    patients: dict[tuple[str, ...], dict[str, list[int]]] = {}
+    for number, volume in enumerate(volumes):
+        *patient, study = _group_key(volume)
+        patients.setdefault(tuple(patient), {}).setdefault(study, []).append(number)
+    return [
+        SeriesGroup(_group_title([volumes[n] for n in members]), tuple(members))
+        for studies in patients.values()
+        for members in studies.values()
+    ]
+
+
+def series_key(volume: Volume) -> tuple[str, str]:
+    """Return what a series is known by when its folder is opened again.
+
+    Its Series Instance UID (0020,000E), outside DICOM its first file; and its name, as one
+    series may make several volumes.
+    """
+    uid = _said(volume).get("SeriesInstanceUID", "")
+    return uid or next(iter(volume.report.files), ""), volume.name
+
+
+def _said(volume: Volume) -> dict[str, str]:
+    return {field.name: field.value for field in reversed(volume.header)}
+
+
+def _group_key(volume: Volume) -> tuple[str, ...]:
+    said = _said(volume)
+    key = tuple(said.get(name, "") for name in ("PatientID", "PatientName", "StudyInstanceUID"))
+    return key if any(key) else (_folder(volume),)
+
+
+def _folder(volume: Volume) -> str:
+    return str(Path(volume.report.files[0]).parent) if volume.report.files else ""
+
+
+def _group_title(volumes: Sequence[Volume]) -> str:
+    said: dict[str, str] = {}
+    for volume in reversed(volumes):
+        said |= {name: value for name, value in _said(volume).items() if value}
+    name, identity = said.get("PatientName", ""), said.get("PatientID", "")
+    patient = f"{name} ({identity})" if name and identity not in ("", name) else name or identity
+    date = _readable_date(said.get("StudyDate", ""))
+    study = " ".join(filter(None, [date, said.get("StudyDescription", "")]))
+    return " · ".join(filter(None, [patient, study])) or Path(_folder(volumes[0])).name
+
+
 def _row(volume: Volume) -> SeriesRow:
-    said = {field.name: field.value for field in reversed(volume.header)}
+    said = _said(volume)
     dates = (said.get(name, "") for name in ("SeriesDate", "AcquisitionDate", "StudyDate"))
     return SeriesRow(
         number=said.get("SeriesNumber", ""),
