@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from napari_medvol.affines import apply_affine, corners, swap_lps_ras
 from napari_medvol.formats import PathLike, read
+from napari_medvol.formats.row import Progress, unheard
 from napari_medvol.table import Table
 from napari_medvol.volume import Volume
 
@@ -56,10 +57,25 @@ def second_opinion(path: PathLike, **choices: Any) -> Table:
         the nearest corner of theirs, the size of the grid that came nearest, and a verdict.
         Axis order and flips do not count.
     """
+    return opinions_on(read(path, **choices))
+
+
+def opinions_on(volumes: Sequence[Volume], progress: Progress = unheard) -> Table:
+    """Return what :func:`second_opinion` does, of volumes as they were read.
+
+    Parameters
+    ----------
+    volumes : sequence of Volume
+    progress : callable, optional
+        Told (engines asked, engines in all). What it raises ends the asking.
+    """
     rows: list[tuple[Any, ...]] = []
-    for volume in read(path, **choices):
+    asked = 0
+    for volume in volumes:
         with _alone(volume) as folder:
             for name, engine in ENGINES.items():
+                progress(asked, len(volumes) * len(ENGINES))
+                asked += 1
                 row = _row(volume, folder, engine)
                 if row is not None:
                     rows.append((volume.name, name, *row))
