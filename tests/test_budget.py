@@ -104,7 +104,8 @@ def test_the_limit_can_be_set_in_gibibytes(
     assert budget._default_limit() == nbytes
 
 
-@pytest.mark.parametrize("asked", ["", "lots", "nan", "inf"])
+@pytest.mark.parametrize("asked", ["", "lots", "nan", "inf", "-1"])
+@pytest.mark.filterwarnings("ignore:NAPARI_MEDVOL_MEMORY")
 def test_a_limit_that_is_no_number_means_half_of_the_machine(
     asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +116,13 @@ def test_a_limit_that_is_no_number_means_half_of_the_machine(
     )
 
     assert budget._default_limit() == 2**31
+
+
+def test_a_limit_that_is_no_number_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPARI_MEDVOL_MEMORY", "lots")
+
+    with pytest.warns(UserWarning, match="NAPARI_MEDVOL_MEMORY='lots' is no number of GiB"):
+        budget._default_limit()
 
 
 @pytest.mark.parametrize(("content", "nbytes"), [("1073741824\n", 2**29), ("max\n", 2**31)])

@@ -41,6 +41,12 @@ def test_the_small_face_that_the_readme_promises() -> None:
     assert promised <= set(napari_medvol.__all__)
 
 
+def test_the_version_is_that_of_the_package() -> None:
+    from importlib.metadata import version
+
+    assert napari_medvol.__version__ == version("napari-medvol")
+
+
 def test_a_name_that_is_not_there_is_named() -> None:
     with pytest.raises(AttributeError, match="'napari_medvol' has no attribute 'medvol'"):
         napari_medvol.medvol  # noqa: B018

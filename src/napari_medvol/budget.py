@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 import weakref
 from collections import deque
 from contextlib import suppress
@@ -53,11 +54,20 @@ class MemoryBudget:
         return self._used
 
 
+#: More than any machine has; a number beyond it is a slip.
+_MOST_GIB: Final = 2**20
+
+
 def _default_limit() -> int:
     """Half of the memory there is, or ``NAPARI_MEDVOL_MEMORY`` in GiB."""
     asked = os.environ.get("NAPARI_MEDVOL_MEMORY", "")
-    with suppress(ValueError, OverflowError):
-        return int(float(asked) * 2**30)
+    with suppress(ValueError):
+        limit = float(asked)
+        if 0 <= limit < _MOST_GIB:
+            return int(limit * 2**30)
+    if asked:
+        text = f"NAPARI_MEDVOL_MEMORY={asked!r} is no number of GiB; half of the memory is used"
+        warnings.warn(text, stacklevel=2)
     try:
         machine = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):

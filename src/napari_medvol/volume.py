@@ -207,7 +207,7 @@ class Volume:
     @property
     def zooms(self) -> tuple[float, ...]:
         """Voxel sizes along i, j, k in mm, then the step of each extra axis but colour."""
-        extra = [axis.step for axis in self.axes if axis.name != "rgb"]
+        extra = [float(axis.step) for axis in self.axes if axis.name != "rgb"]
         return (*(float(z) for z in affines.zooms(self.affine)), *extra)
 
     @property

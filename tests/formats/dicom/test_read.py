@@ -112,7 +112,9 @@ def test_strangers_in_the_folder_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "thumbs.dcm").write_bytes(b"\0" * 3000)
 
-    assert only(tmp_path).shape == SHAPE[::-1]
+    volume = only(tmp_path)
+    assert volume.shape == SHAPE[::-1]
+    assert "named as DICOM and are not: thumbs.dcm (3000 bytes)" in volume.report.warnings[0]
 
 
 def test_objects_that_are_no_image_are_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from napari_medvol.errors import ReadError, SeriesError
 from napari_medvol.formats.choices import Choices
-from napari_medvol.formats.dicom import matches, tags
+from napari_medvol.formats.dicom import SUFFIXES, matches, tags
 from napari_medvol.formats.dicom.elements import quietly
 from napari_medvol.formats.dicom.frames import Frame, frames_of
 from napari_medvol.formats.dicom.header import Header
@@ -21,7 +21,7 @@ from napari_medvol.formats.dicom.scan import Scan, scan
 from napari_medvol.formats.dicom.segmentation import is_segmentation, read_segmentation
 from napari_medvol.formats.dicom.series import Stack, stacks_of
 from napari_medvol.formats.dicom.volumes import volume_of_stack, with_names_apart
-from napari_medvol.formats.row import Progress, unheard
+from napari_medvol.formats.row import Progress, has_suffix, unheard
 from napari_medvol.report import Finding
 from napari_medvol.volume import Volume
 
@@ -177,11 +177,23 @@ def _about_the_rest(found: Scan) -> list[Finding]:
         shown = "; ".join(f"{Path(h.path).name} ({h.problem})" for h in without[:5])
         text = f"{len(without)} of {len(found.headers)} unreadable: {shown}"
         findings.append(Finding(text, "warning", "unreadable"))
+    strangers = [path for path in found.not_dicom if has_suffix(path, SUFFIXES)]
+    if strangers:
+        shown = ", ".join(f"{path.name} ({_size(path)} bytes)" for path in strangers[:5])
+        text = f"{len(strangers)} files are named as DICOM and are not: {shown}"
+        findings.append(Finding(text, "warning", "not DICOM"))
     if found.others:
         kinds = Counter(kind_of(header) for header in found.others)
         listed = ", ".join(f"{count} × {kind}" for kind, count in sorted(kinds.items()))
         findings.append(Finding(f"beside the images: {listed}", "note", "others"))
     return findings
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def kind_of(header: Header) -> str:
@@ -208,4 +220,5 @@ def _nothing(paths: Sequence[Path], found: Scan) -> ReadError:
     if found.unreadable:
         path, why = found.unreadable[0]
         return ReadError(str(path), why, "Copy the file again from where it came")
-    return ReadError(where, "is not DICOM: no 'DICM' mark and no DICOM element at its start")
+    why = "is not DICOM: no 'DICM' mark and no DICOM element at its start"
+    return ReadError(where, why, "Look whether the file is what its name says, and complete")

@@ -148,7 +148,8 @@ def _shape(header: NiftiHeader, name: str, findings: list[Finding]) -> tuple[int
         )
     shape = list(dim[1 : dim[0] + 1])
     if shape[0] < 1:
-        raise ReadError(name, f"its header is damaged: dim[1] is {shape[0]}, not at least 1")
+        why = f"its header is damaged: dim[1] is {shape[0]}, not at least 1"
+        raise ReadError(name, why, "Copy or download the file again")
     for axis, length in enumerate(shape):
         if length < 1:
             text = f"dim[{axis + 1}] is {length}; an axis of one index was assumed"
