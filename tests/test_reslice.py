@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from copy import deepcopy
 from itertools import product
 
 import numpy as np
@@ -184,3 +185,132 @@ def test_it_says_what_it_is_and_how_large() -> None:
     assert array.ndim == 3
     assert array.size == np.prod(array.shape)
     assert len(array) == array.shape[0]
+
+
+@pytest.fixture
+def labels() -> ReslicedArray:
+    values = np.random.default_rng(1).choice(np.array([0, 3, 7], np.uint8), SHAPE)
+    return ReslicedArray(values, OBLIQUE, nearest=True)
+
+
+def test_arrays_of_indices_name_single_points(labels: ReslicedArray) -> None:
+    whole = np.asarray(labels)
+    at = np.argwhere(whole >= 0)[::17].T
+
+    np.testing.assert_array_equal(labels[tuple(at)], whole[tuple(at)])
+    np.testing.assert_array_equal(labels[-1, np.array([4, -2]), 5], whole[-1, [4, -2], 5])
+    assert labels[tuple(at[:, :0])].shape == (0,)
+
+
+def test_an_oblique_plane_of_numbers_is_asked_by_points_too() -> None:
+    array = ReslicedArray(ramp(OBLIQUE), OBLIQUE)
+    whole = np.asarray(array)
+
+    np.testing.assert_allclose(array[[3, 4], [5, 6], [7, 8]], whole[[3, 4], [5, 6], [7, 8]])
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        (np.array([0, 99]), np.array([0]), np.array([0])),
+        (np.array([0]), np.array([0])),
+        (np.array([0]), slice(None), np.array([0])),
+        (np.array([0.5]), np.array([0]), np.array([0])),
+    ],
+)
+def test_indices_that_name_no_points_are_index_errors(
+    labels: ReslicedArray, index: tuple[object, ...]
+) -> None:
+    with pytest.raises(IndexError):
+        labels[index]
+
+
+def test_paint_reaches_the_voxels_that_lie_nearest_and_no_others(labels: ReslicedArray) -> None:
+    before = labels.data.copy()
+    middle = tuple(n // 2 for n in labels.shape)
+    box = tuple(slice(m - 2, m + 3) for m in middle)
+    here = np.stack(np.meshgrid(*(range(*b.indices(99)) for b in box), indexing="ij"), -1)
+    exact = apply_affine(np.linalg.inv(OBLIQUE), apply_affine(labels.affine, here.reshape(-1, 3)))
+    nearest = np.unique(np.floor(exact + 0.5).astype(int), axis=0)
+
+    labels[box] = 9
+
+    assert (labels[box] == 9).all()
+    np.testing.assert_array_equal(np.unique(np.argwhere(labels.data == 9), axis=0), nearest)
+    assert (labels.data != before).sum() == len(nearest)
+
+
+def test_old_values_set_again_undo_what_was_painted(labels: ReslicedArray) -> None:
+    """As napari does: points by mask within a box, later strokes undone first."""
+    before, rng, done = labels.data.copy(), np.random.default_rng(2), []
+    for stroke in range(6):
+        box = (slice(6, 7), slice(4 + stroke, 14 + stroke), slice(3, 12))
+        region = np.array(labels[box])
+        mask = (rng.random(region.shape) < 0.4) & (region != 5)
+        done.append((box, mask, region[mask]))
+        region[mask] = 5
+        labels[box] = region
+    assert (labels.data == 5).any()
+
+    for box, mask, old in reversed(done):
+        region = np.array(labels[box])
+        region[mask] = old
+        labels[box] = region
+
+    np.testing.assert_array_equal(labels.data, before)
+
+
+def test_paint_beyond_the_voxels_is_dropped(labels: ReslicedArray) -> None:
+    before = labels.data.copy()
+    there = np.asarray(ReslicedArray(np.ones(SHAPE, np.uint8), OBLIQUE, nearest=True)) > 0
+    assert not there[0, 0, 0]
+
+    labels[...] = np.where(there, np.asarray(labels), 9)
+
+    assert labels[0, 0, 0] == 0
+    np.testing.assert_array_equal(labels.data, before)
+
+
+def test_points_and_further_axes_are_painted_where_they_are() -> None:
+    array = ReslicedArray(np.zeros((2, *SHAPE), np.int32), OBLIQUE, 1, nearest=True)
+    at = tuple(n // 2 for n in array.shape[1:])
+
+    array[(np.array([1]), *(np.array([a]) for a in at))] = 4
+
+    assert array[(1, *at)] == 4
+    assert (array.data[1] == 4).sum() == 1
+    assert not array.data[0].any()
+
+
+def test_what_is_interpolated_or_frozen_is_not_painted() -> None:
+    frozen = np.zeros(SHAPE, np.uint8)
+    frozen.flags.writeable = False
+
+    for voxels, nearest in ((np.zeros(SHAPE), False), (frozen, True)):
+        array = ReslicedArray(voxels, OBLIQUE, nearest=nearest)
+        with pytest.raises(ValueError, match="read-only"):
+            array[5, 5, 5] = 1
+
+
+def test_a_deep_copy_of_labels_is_painted_by_itself(labels: ReslicedArray) -> None:
+    middle = tuple(n // 2 for n in labels.shape)
+    twin = deepcopy(labels)
+
+    twin[middle] = 9
+
+    assert twin[middle] == 9
+    assert labels[middle] != 9
+    interpolated = ReslicedArray(ramp(OBLIQUE), OBLIQUE)
+    assert deepcopy(interpolated) is interpolated
+
+
+def test_a_place_halfway_between_voxels_is_painted_where_it_is_seen() -> None:
+    # Along x nothing is turned, and places of the grid lie just between the voxels.
+    affine = rotated(affine_along("RAS", (1.0, 1.0, 1.0)), 10, about=(1, 0, 0))
+    affine[0, 3] = 0.5
+    labels = ReslicedArray(np.zeros((8, 20, 22), np.uint8), affine, nearest=True)
+    middle = tuple(n // 2 for n in labels.shape)
+
+    for x in range(1, labels.shape[0] - 1):
+        labels[(x, *middle[1:])] = x + 1
+        assert labels[(x, *middle[1:])] == x + 1
