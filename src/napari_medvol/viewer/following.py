@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from napari_medvol.viewer.oblique import show_face
-from napari_medvol.viewer.planes import plane_of_slab, show_plane
+from napari_medvol.viewer.painting import make_paintable
 from napari_medvol.viewer.shown import record_of
+from napari_medvol.viewer.standing import Standing
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -20,12 +21,13 @@ _followed: WeakSet[Any] = WeakSet()
 def follow(viewer: ViewerModel) -> None:
     """Keep every oblique volume of `viewer` on the face that its dimensions need.
 
-    A scan of a few slices that opens in an empty viewer is shown as it was acquired: across,
-    it would be a line. Connected once, however often it is called.
+    Labels can be painted whatever their array, and the viewer stands where something of what
+    was opened is to be seen. Connected once, however often it is called.
     """
     if viewer in _followed:
         return
     _followed.add(viewer)
+    standing = Standing(viewer)
 
     def on_ndisplay() -> None:
         for layer in viewer.layers:
@@ -35,7 +37,7 @@ def follow(viewer: ViewerModel) -> None:
         _prepare(event.value, viewer.dims.ndisplay)
 
     def after_inserted(event: Any) -> None:
-        _first_look(viewer, event.value)
+        standing.after_inserted(event.value)
 
     _before_napari(viewer.dims.events.ndisplay, on_ndisplay)
     _before_napari(viewer.layers.events.inserted, on_inserted)
@@ -43,21 +45,12 @@ def follow(viewer: ViewerModel) -> None:
 
 
 def _prepare(layer: Layer, ndisplay: int) -> None:
-    """Give a new layer its face, and contrast sliders that reach far enough."""
+    """Give a new layer its face, a brush that works, and contrast sliders that reach."""
+    make_paintable(layer)
     show_face(layer, ndisplay)
     record = record_of(layer)
-    if record is not None and record.reach is not None:
+    if record is not None and record.reach is not None and hasattr(layer, "contrast_limits"):
         layer.contrast_limits_range = record.reach
-
-
-def _first_look(viewer: ViewerModel, layer: Layer) -> None:
-    """Show a thin slab in an empty viewer as it was acquired."""
-    record = record_of(layer)
-    if record is None or len(viewer.layers) != 1 or viewer.dims.ndisplay != 2:
-        return
-    plane = plane_of_slab(record.face(2))
-    if plane:
-        show_plane(viewer, plane)
 
 
 def follow_open_windows() -> None:
