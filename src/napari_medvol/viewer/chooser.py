@@ -26,6 +26,7 @@ from napari_medvol.views.series import (
     TITLES,
     SeriesGroup,
     SeriesRow,
+    largest,
     matches_words,
     series_groups,
     series_key,
@@ -79,7 +80,7 @@ class SeriesChooser(QDialog):
         self._look = QTimer(self)
         self._look.timeout.connect(self.update_pictures)
         self.finished.connect(self._stop)
-        self._select(_numbers_of(volumes, before) or [_largest(volumes)])
+        self._select(_numbers_of(volumes, before) or [largest(volumes)])
         self.tree.setFocus()
 
     def _lay_out(self, groups: Sequence[SeriesGroup]) -> None:
@@ -203,11 +204,6 @@ class SeriesChooser(QDialog):
 
 def _numbers_of(volumes: Sequence[Volume], keys: frozenset[tuple[str, str]]) -> list[int]:
     return [number for number, volume in enumerate(volumes) if series_key(volume) in keys]
-
-
-def _largest(volumes: Sequence[Volume]) -> int:
-    """Return which volume has most voxels: seldom the localizer."""
-    return max(range(len(volumes)), key=lambda n: volumes[n].data.size)
 
 
 def _tree() -> QTreeWidget:

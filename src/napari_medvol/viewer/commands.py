@@ -10,6 +10,7 @@ from napari_medvol.viewer.oblique import toggle
 from napari_medvol.viewer.planes import Plane, show_plane
 from napari_medvol.viewer.settings import ask_for_medical_formats, use_for_medical_formats
 from napari_medvol.viewer.shown import record_of
+from napari_medvol.viewer.standing import go_to
 
 
 def _show(viewer: "napari.viewer.Viewer", plane: Plane) -> None:  # type: ignore[name-defined]  # noqa: F821
@@ -32,6 +33,17 @@ def show_coronal(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-d
 def show_sagittal(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
     """Show the sagittal plane."""
     _show(viewer, "sagittal")
+
+
+def go_to_layer(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
+    """Stand on the middle slice of the active layer, and fit it into the window."""
+    layer = viewer.layers.selection.active
+    if layer is None:
+        notify.tell("Select the layer to go to in the layer list.")
+        return
+    layer.visible = True
+    go_to(viewer, layer)
+    viewer.fit_to_view()
 
 
 def toggle_oblique(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_medvol.arrays import LazyArray
+from napari_medvol.errors import MedVolError
 from napari_medvol.formats import read
 from napari_medvol.stores import PlaneStore
 from napari_medvol.viewer import notify
@@ -16,6 +17,7 @@ from napari_medvol.viewer.layers import LayerData, layer_data
 from napari_medvol.viewer.settings import oblique_setting
 from napari_medvol.viewer.shown import Oblique
 from napari_medvol.viewer.window import application, later
+from napari_medvol.views.series import largest
 from napari_medvol.volume import Volume
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 PathLike = str | os.PathLike[str]
+
+#: Where along its slices a scan is tried, the middle first.
+_LOOKED_AT: Final = (0.5, 0.0, 0.25, 0.75, 1.0)
 
 #: The first picture is drawn by then.
 _FIRST_PICTURE_MS: Final = 300
@@ -35,7 +40,7 @@ def open(
     oblique: Oblique | None = None,
     **choices: Any,
 ) -> list[Layer]:
-    """Read every scan at `path` and show it: the first visible, the others hidden.
+    """Read every scan at `path` and show it: the largest visible, the others hidden.
 
     Parameters
     ----------
@@ -62,7 +67,7 @@ def open(
 def show(
     viewer: ViewerModel, volumes: Sequence[Volume], *, oblique: Oblique | None = None
 ) -> list[Layer]:
-    """Add one layer a volume (two for complex values) to `viewer`; the first is visible."""
+    """Add one layer a volume (two for complex values) to `viewer`; the largest is visible."""
     from napari.layers import Layer
 
     follow(viewer)
@@ -70,21 +75,54 @@ def show(
 
 
 def layers_of(volumes: Sequence[Volume], *, oblique: Oblique | None = None) -> list[LayerData]:
-    """Return layer data of `volumes`, the first visible, and tell what was found odd.
+    """Return layer data of `volumes`, the largest visible, and tell what was found odd.
 
     What is lazy is read in the background once the first picture is drawn, if there is a
     window to draw it in.
+
+    Raises
+    ------
+    MedVolError
+        If nothing that the first picture of a volume needs can be read.
     """
     how = oblique or oblique_setting()
+    shown = largest(volumes) if volumes else 0
+    for volume in volumes:
+        check_readable(volume)
     made: list[LayerData] = []
     for number, volume in enumerate(volumes):
         notify.leave_bad_planes_blank(volume)
-        made += layer_data(volume, oblique=how, visible=number == 0)
+        made += layer_data(volume, oblique=how, visible=number == shown)
     notify.warn_of_findings(volumes)
     _tell_of_oblique(made)
     if application() is not None:
-        fill(volumes)
+        fill(volumes[shown : shown + 1])
     return made
+
+
+def check_readable(volume: Volume) -> None:
+    """Raise what is wrong where neither the middle nor any other plane can be read.
+
+    One good plane is enough; the middle one, which the first picture needs, is asked first.
+
+    Raises
+    ------
+    MedVolError
+        What was wrong with the middle plane.
+    """
+    if not isinstance(volume.data, LazyArray) or not volume.data.size:
+        return
+    store = volume.data.store
+    n_slices = store.source.outer[-1] if store.source.outer else 1
+    failed: list[MedVolError] = []
+    for share in _LOOKED_AT:
+        try:
+            store.plane(min(int(n_slices * share), n_slices - 1))
+        except MedVolError as error:
+            failed.append(error)
+        else:
+            return
+    raise failed[0]
 
 
 def _tell_of_oblique(made: Sequence[LayerData]) -> None:

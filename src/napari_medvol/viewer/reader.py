@@ -29,7 +29,7 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
 
 
 def read_layers(path: Paths) -> list[LayerData]:
-    """Return layer data of every volume at `path`, the first visible, the others hidden.
+    """Return layer data of every volume at `path`, the largest visible, the others hidden.
 
     A person who opens a folder of several series in a window is asked which, one slice stands
     for its whole series, and an error is shown as a notification. A script is not asked, gets

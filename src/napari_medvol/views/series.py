@@ -91,6 +91,13 @@ def series_groups(volumes: Sequence[Volume]) -> list[SeriesGroup]:
     ]
 
 
+def largest(volumes: Sequence[Volume]) -> int:
+    """Return which of `volumes` has most voxels, images before labels: seldom the localizer."""
+    return max(
+        range(len(volumes)), key=lambda n: (volumes[n].kind == "image", volumes[n].data.size)
+    )
+
+
 def series_key(volume: Volume) -> tuple[str, str]:
     """Return what a series is known by when its folder is opened again.
 
