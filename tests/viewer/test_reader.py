@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from pathlib import Path
 
 import nibabel as nib
@@ -10,9 +11,11 @@ from napari.components import ViewerModel
 from napari.utils.notifications import Notification
 
 import napari_medvol
+from napari_medvol import volume_of
 from napari_medvol.arrays import lazy_volume
 from napari_medvol.errors import DecodeError, MedVolError, ReadError
 from napari_medvol.report import Finding, GeometryReport
+from napari_medvol.viewer import notify
 from napari_medvol.viewer.notify import leave_bad_planes_blank, warn_of_findings
 from napari_medvol.viewer.opening import layers_of, show
 from napari_medvol.viewer.reader import get_reader, opened_by_hand, read_layers
@@ -130,6 +133,68 @@ def test_a_plane_that_cannot_be_read_is_blank_and_told_once(told: list[Notificat
     assert (data[[0, 1, 3, 6, 7, 8]] == 1).all()
     (one,) = told
     assert "CT: slice 5 of 9 cannot be read and is left blank" in one.message
+
+
+def test_contrast_is_of_the_planes_that_can_be_read() -> None:
+    values = np.random.default_rng(1).integers(100, 200, (9, 20, 22)).astype(np.int16)
+    whole = Volume(lazy_volume(ArraySource(values)), affine_along("LPI"))
+    holed = Volume(lazy_volume(ArraySource(values, broken={4, 6})), affine_along("LPI"))
+
+    expected, found = (show(ViewerModel(), [volume])[0] for volume in (whole, holed))
+
+    np.testing.assert_allclose(found.contrast_limits, expected.contrast_limits, atol=3)
+
+
+def test_of_a_stream_cut_short_the_beginning_is_shown(tmp_path: Path) -> None:
+    data = np.random.default_rng(1).integers(100, 900, (128, 128, 120)).astype(np.int16)
+    whole = tmp_path / "whole.nii.gz"
+    nib.Nifti1Image(data, affine_along("RAI")).to_filename(whole)
+    cut = tmp_path / "cut.nii.gz"
+    cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.4)])
+
+    (layer,) = napari_medvol.open(ViewerModel(), cut)
+
+    low, high = layer.contrast_limits
+    assert 80 < low < 200 < 800 < high < 920
+    np.testing.assert_array_equal(volume_of(layer).data[..., 20], data[..., 20])
+    assert not np.asarray(volume_of(layer).data[..., 90]).any()
+
+
+def test_a_scan_of_which_nothing_can_be_read_makes_no_layer(told: list[Notification]) -> None:
+    def scan(name: str, broken: set[int]) -> Volume:
+        source = ArraySource(np.ones((9, 20, 22), np.int16), broken=broken)
+        return Volume(lazy_volume(source), affine_along("LPI"), name=name)
+
+    viewer = ViewerModel()
+    with pytest.raises(DecodeError):
+        show(viewer, [scan("CT", set(range(9)))])
+    assert not viewer.layers
+    assert not told
+
+    (layer,) = show(viewer, [scan("CT", set(range(9))), scan("MR", set(range(8)))])
+
+    assert layer.name == "MR"
+    assert told[0].severity.name == "ERROR"
+
+
+def test_in_a_window_the_planes_that_cannot_be_read_are_counted_when_all_are_tried(
+    told: list[Notification], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "application", object)
+    monkeypatch.setattr(notify, "_SETTLED_S", 0.05)
+    source = ArraySource(np.ones((9, 20, 22), np.int16), broken={2, 4, 5})
+    volume = Volume(lazy_volume(source), affine_along("LPI"), name="CT")
+    leave_bad_planes_blank(volume)
+
+    np.asarray(volume.data[..., 4])
+    np.asarray(volume.data)
+    end = time.monotonic() + 5
+    while not told and time.monotonic() < end:
+        time.sleep(0.02)
+    time.sleep(0.2)
+
+    (one,) = told
+    assert one.message.startswith("CT: 3 of 9 slices cannot be read and are left blank. ")
 
 
 def test_a_frame_that_cannot_be_read_is_named(told: list[Notification]) -> None:

@@ -105,26 +105,37 @@ def _sample(volume: Volume) -> NDArray[Any]:
     if isinstance(data, LazyArray):
         # A compressed stream is read in order: the plane that is shown first is the one that
         # it has to reach anyway.
-        where = _WHERE[:1] if isinstance(data.store.source, SequentialSource) else _WHERE
-        axis = 2
+        is_stream = isinstance(data.store.source, SequentialSource)
+        where, axis = (_WHERE[:1] if is_stream else _WHERE), 2
     else:
         where, axis = _WHERE, int(np.argmin(data.shape[:3]))
     n = data.shape[axis]
     numbers = list(dict.fromkeys(min(int(n * share), n - 1) for share in where))
     found: list[NDArray[Any]] = []
-    for count, number in enumerate(numbers, 1):
-        found.append(_tissue(_plane(data, axis, number), volume.display))
+    for number in numbers:
+        plane = _plane(data, axis, number)
+        if plane is None:
+            continue
+        found.append(_tissue(plane, volume.display))
         values = np.concatenate(found)
         # Three planes; more only where those are one flat value, such as air.
-        if count >= 3 and values.size and values.min() < values.max():
+        if len(found) >= 3 and values.size and values.min() < values.max():
             return values
-    return np.concatenate(found)
+    if found or not isinstance(data, LazyArray) or not data.store.errors:
+        return np.concatenate(found) if found else np.empty(0)
+    # A stream that is cut short before its middle: its beginning is there.
+    plane = _plane(data, axis, n // 4)
+    plane = _plane(data, axis, 0) if plane is None else plane
+    return np.empty(0) if plane is None else _tissue(plane, volume.display)
 
 
-def _plane(data: Any, axis: int, number: int) -> NDArray[Any]:
+def _plane(data: Any, axis: int, number: int) -> NDArray[Any] | None:
+    """Return a few values of one plane, or None if it was left blank for what is wrong."""
     index: list[Any] = [slice(None)] * 3 + [0] * (data.ndim - 3)
     index[axis] = number
     plane: NDArray[Any] = np.asarray(data[tuple(index)])
+    if isinstance(data, LazyArray) and data.store.errors and not plane.any():
+        return None
     stride = max(1, int(np.sqrt(plane.size / _SAMPLE)))
     return plane[::stride, ::stride]
 

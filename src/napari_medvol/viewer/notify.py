@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from napari_medvol.arrays import LazyArray
 from napari_medvol.errors import MedVolError
 from napari_medvol.stores import PlaneStore
+from napari_medvol.viewer.window import application, later, window_is_coming
 from napari_medvol.volume import Volume
 
 _LISTED_AT_MOST: Final = 6
 
 #: Long enough for the command line, which opens its files before the window is there.
 _WINDOW_COMES_UP_MS: Final = 1500
+
+#: No plane is this long in reading: then no more are read.
+_SETTLED_S: Final = 0.8
 
 
 def tell(message: str) -> None:
@@ -41,9 +48,8 @@ def fail(error: MedVolError) -> None:
 
 
 def _show(show: Callable[[str], None], message: str) -> None:
-    from napari_medvol.viewer.window import later, window_is_coming
-
-    if window_is_coming():
+    # Qt's clock runs in the main thread only; other threads come after the first picture.
+    if threading.current_thread() is threading.main_thread() and window_is_coming():
         later(_WINDOW_COMES_UP_MS, lambda: show(message))
     else:
         show(message)
@@ -64,7 +70,11 @@ def warn_of_findings(volumes: Iterable[Volume]) -> None:
 
 
 def leave_bad_planes_blank(volume: Volume) -> None:
-    """Draw planes that cannot be read as blank, and say so once for the volume."""
+    """Draw planes that cannot be read as blank, and say so once for the volume.
+
+    In a window the rest is being read behind the first picture: the word is said, with the
+    number of planes, when no more come.
+    """
     if not isinstance(volume.data, LazyArray):
         return
     store = volume.data.store
@@ -72,17 +82,50 @@ def leave_bad_planes_blank(volume: Volume) -> None:
 
     def on_error(number: int, error: MedVolError) -> None:
         held = reference()
-        if held is not None and len(held.errors) == 1:
-            warn(f"{name}: {_which_plane(held, number)} cannot be read and is left blank. {error}")
+        if held is None or len(held.errors) != 1:
+            return
+        if application() is None:
+            _warn_of_blank(name, held)
+        else:
+            settled = partial(_when_settled, name, reference)
+            threading.Thread(target=settled, name="medvol-count", daemon=True).start()
 
     store.on_error = on_error
+
+
+def _when_settled(name: str, reference: weakref.ref[PlaneStore]) -> None:
+    """Warn once nothing more is read of a store. Runs in a thread."""
+    before: tuple[float, int] | None = None
+    while True:
+        time.sleep(_SETTLED_S)
+        store = reference()
+        if store is None:
+            return
+        now = (store.progress, len(store.errors))
+        if now == before or store.is_complete:
+            break
+        before = now
+        del store
+    _warn_of_blank(name, store)
+
+
+def _warn_of_blank(name: str, store: PlaneStore) -> None:
+    errors = dict(sorted(store.errors.items()))
+    first, error = next(iter(errors.items()))
+    outer = store.source.outer
+    if not outer:
+        which = "the plane cannot be read and is"
+    elif len(errors) == 1:
+        which = f"{_which_plane(store, first)} cannot be read and is"
+    else:
+        planes = "slices" if len(outer) == 1 else "planes"
+        which = f"{len(errors)} of {store.n_planes} {planes} cannot be read and are"
+    warn(f"{name}: {which} left blank. {error}")
 
 
 def _which_plane(store: PlaneStore, number: int) -> str:
     """Return a plane's number as people count, with its place along further axes."""
     outer = store.source.outer
-    if not outer:
-        return "the plane"
     n_slices = outer[-1]
     text = f"slice {number % n_slices + 1} of {n_slices}"
     return text if len(outer) == 1 else f"{text} (frame {number // n_slices + 1})"

@@ -83,12 +83,11 @@ def layers_of(volumes: Sequence[Volume], *, oblique: Oblique | None = None) -> l
     Raises
     ------
     MedVolError
-        If nothing that the first picture of a volume needs can be read.
+        If no plane of any of them can be read. Where that is so of some, the others open.
     """
     how = oblique or oblique_setting()
+    volumes = _readable(volumes)
     shown = largest(volumes) if volumes else 0
-    for volume in volumes:
-        check_readable(volume)
     made: list[LayerData] = []
     for number, volume in enumerate(volumes):
         notify.leave_bad_planes_blank(volume)
@@ -98,6 +97,23 @@ def layers_of(volumes: Sequence[Volume], *, oblique: Oblique | None = None) -> l
     if application() is not None:
         fill(volumes[shown : shown + 1])
     return made
+
+
+def _readable(volumes: Sequence[Volume]) -> list[Volume]:
+    """Return the volumes that hold a plane that can be read; tell of the others."""
+    kept: list[Volume] = []
+    failed: list[MedVolError] = []
+    for volume in volumes:
+        try:
+            check_readable(volume)
+            kept.append(volume)
+        except MedVolError as error:
+            failed.append(error)
+    if failed and not kept:
+        raise failed[0]
+    for refused in failed:
+        notify.fail(refused)
+    return kept
 
 
 def check_readable(volume: Volume) -> None:
