@@ -32,7 +32,7 @@ _TOLD_EVERY = 64
 
 def format_of(path: PathLike) -> Format | None:
     """Return the row that reads the file at `path`, or None. Cheap."""
-    file = Path(path)
+    file = path if isinstance(path, Path) else Path(path)
     name = file.name.lower()
     # A row without patterns goes by its suffixes: most rows are done with by one comparison.
     asked = (row for row in FORMATS if row.patterns or name.endswith(row.suffixes))

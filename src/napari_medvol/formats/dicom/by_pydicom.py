@@ -16,6 +16,7 @@ from napari_medvol.formats.dicom.elements import (
     SHORT_VR,
     Elements,
     PixelElement,
+    Where,
     pixel_element,
     quietly,
 )
@@ -84,7 +85,7 @@ def elements_of(file: OpenFile) -> Elements:
         bool(dataset.original_encoding[0]),
         dataset.original_encoding[1] is not False,
     )
-    index: dict[int, tuple[int, str]] = {}
+    index = Where()
     values: list[bytes] = []
     meta = getattr(dataset, "file_meta", None)
     for tag, kept in tags.VR_OF.items():

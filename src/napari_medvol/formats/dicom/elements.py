@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from napari_medvol.formats.dicom.files import ByteSource
 
@@ -50,13 +51,46 @@ class PixelElement(NamedTuple):
     vr: str
 
 
+Values = tuple[bytes, ...]
+#: Value representations of the elements asked for (None: absent), and the bytes of those there.
+Stored = tuple[tuple[str | None, ...], Values]
+
+
+class Where(dict[int, tuple[int, str]]):
+    """Tag to (position among the values, value representation).
+
+    Shared between files of one layout, so that how to take several values at once is worked
+    out once for all of them. Must not change any more once values were taken.
+    """
+
+    __slots__ = ("_ways",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ways: dict[Sequence[int], tuple[tuple[str | None, ...], Callable[..., Any]]] = {}
+
+    def take(self, wanted: tuple[int, ...], values: Values) -> Stored:
+        """Return what is stored of several elements: equal for equals."""
+        way = self._ways.get(wanted)
+        if way is None:
+            way = self._ways[wanted] = self._way(wanted)
+        return way[0], way[1](values)
+
+    def _way(self, wanted: tuple[int, ...]) -> tuple[tuple[str | None, ...], Callable[..., Any]]:
+        places = [self[tag][0] for tag in wanted if tag in self]
+        kinds = tuple([self[tag][1] if tag in self else None for tag in wanted])
+        if len(places) > 1:
+            return kinds, itemgetter(*places)
+        # itemgetter makes no tuple of one, and cannot be of none.
+        return kinds, lambda values: tuple([values[place] for place in places])
+
+
 class Elements(NamedTuple):
     """What is kept of a file.
 
     Parameters
     ----------
-    where : dict
-        Tag to (position in `values`, value representation). Shared between files of one layout.
+    where : Where
     values : tuple of bytes
     pixels : PixelElement or None
     transfer_syntax : str
@@ -66,8 +100,8 @@ class Elements(NamedTuple):
         Where the walk stopped.
     """
 
-    where: dict[int, tuple[int, str]]
-    values: tuple[bytes, ...]
+    where: Where
+    values: Values
     pixels: PixelElement | None
     transfer_syntax: str
     order: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from math import isfinite
@@ -113,17 +113,91 @@ class Frame:
         )
 
 
-def different(frames: Iterable[Frame], wanted: Sequence[int]) -> list[Frame]:
+def different(frames: Iterable[Frame], wanted: tuple[int, ...]) -> list[Frame]:
     """Return one frame for each combination of values of some elements; cheap."""
+    none_of_its_own = (None,) * len(wanted)
     leads = {
-        (frame.header.stored(wanted), tuple([frame.values.get(tag) for tag in wanted])): frame
+        (
+            frame.header.stored(wanted),
+            tuple([frame.values.get(tag) for tag in wanted]) if frame.values else none_of_its_own,
+        ): frame
         for frame in frames
     }
     return list(leads.values())
 
 
-def frames_of(header: Header) -> list[Frame]:
+#: All that a file of one image says of its place, but for the position itself.
+_SHARED: Final = (
+    *(tag for tag, _ in _SPACINGS),
+    tags.ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR,
+    tags.PIXEL_ASPECT_RATIO,
+    tags.IMAGE_ORIENTATION_PATIENT,
+    tags.NUMBER_OF_FRAMES,
+    tags.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
+    tags.GRID_FRAME_OFFSET_VECTOR,
+    tags.SEQUENCE_OF_ULTRASOUND_REGIONS,
+)
+
+#: What was worked out for files that say the same; see :func:`frames_of`.
+Alike = dict[Hashable, Frame]
+
+
+def frames_of(header: Header, alike: Alike | None = None) -> list[Frame]:
     """Return the images of a file, one per frame.
+
+    Parameters
+    ----------
+    header : Header
+    alike : dict, optional
+        Kept from file to file: slices of one series store the same bytes, so that all but
+        their position is worked out once.
+
+    Raises
+    ------
+    ReadError
+        If the header of an enhanced file contradicts itself.
+    """
+    if alike is None or header.problem:
+        return _frames_of(header)
+    key = (header.order, header.stored(_SHARED))
+    lead = alike.get(key)
+    if lead is not None:
+        position = header.numbers(tags.IMAGE_POSITION_PATIENT)
+        if len(position) == 3 and all(map(_is_near, position)):
+            return [
+                Frame(
+                    header,
+                    position=np.array(position),
+                    orientation=lead.orientation,
+                    spacing=lead.spacing,
+                    spacing_from=lead.spacing_from,
+                )
+            ]
+    frames = _frames_of(header)
+    if _speaks_for_others(frames):
+        alike[key] = frames[0]
+    return frames
+
+
+def _speaks_for_others(frames: Sequence[Frame]) -> bool:
+    """Return whether files with the same bytes have the same image but for its position."""
+    lead = frames[0]
+    return (
+        len(frames) == 1
+        and lead.position is not None
+        and not lead.findings
+        and not lead.values
+        and not lead.header.malformed
+        and lead.header.raw(tags.GRID_FRAME_OFFSET_VECTOR) is None
+    )
+
+
+def _is_near(value: float) -> bool:
+    return isfinite(value) and abs(value) <= _FARTHEST
+
+
+def _frames_of(header: Header) -> list[Frame]:
+    """Return the images of a file that nothing is known of.
 
     Raises
     ------

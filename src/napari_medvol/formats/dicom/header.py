@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from napari_medvol.formats.dicom import by_pydicom, tags
-from napari_medvol.formats.dicom.elements import Elements, PixelElement
+from napari_medvol.formats.dicom.elements import Elements, PixelElement, Stored
 from napari_medvol.formats.dicom.files import OpenFile
 from napari_medvol.formats.dicom.values import BINARY, NOT_TEXT, decoded, numbers_in
 
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 __all__ = ["Header", "PixelElement"]
+
+_PADDING: Final = " \0\t\r\n"
 
 
 class Header:
@@ -91,11 +92,9 @@ class Header:
         at = self._index.get(tag)
         return None if at is None else self._values[at[0]]
 
-    def stored(self, wanted: Sequence[int]) -> tuple[tuple[bytes, str] | None, ...]:
-        """Return the bytes and value representations of several elements: equal for equals."""
-        index, values = self._index, self._values
-        places = [index.get(tag) for tag in wanted]
-        return tuple([at and (values[at[0]], at[1]) for at in places])
+    def stored(self, wanted: tuple[int, ...]) -> Stored:
+        """Return the value representations and bytes of several elements: equal for equals."""
+        return self._index.take(wanted, self._values)
 
     def vr(self, tag: int) -> str:
         """Return the value representation, two letters; empty when absent."""
@@ -110,15 +109,17 @@ class Header:
 
     def text(self, tag: int) -> str:
         """Return the value without padding, backslashes kept; ``""`` when absent."""
-        raw = self.raw(tag)
-        if not raw:
+        at = self._index.get(tag)
+        raw = None if at is None else self._values[at[0]]
+        if at is None or not raw:
             return ""
-        vr = self.vr(tag)
+        vr = at[1]
         if vr in NOT_TEXT:
             return ""
-        if vr in BINARY or vr == "AT":
+        if vr in BINARY or vr in ("AT", "US or SS"):
             return "\\".join(f"{n:g}" if n % 1 else str(int(n)) for n in self.numbers(tag))
-        text = decoded(raw, self.raw(tags.SPECIFIC_CHARACTER_SET) or b"").strip(" \0\t\r\n")
+        charset = self._index.get(tags.SPECIFIC_CHARACTER_SET)
+        text = decoded(raw, b"" if charset is None else self._values[charset[0]]).strip(_PADDING)
         return text.rstrip("=") if vr == "PN" else text
 
     def texts(self, tag: int) -> tuple[str, ...]:
@@ -131,10 +132,11 @@ class Header:
 
         What is malformed is told by :attr:`malformed`.
         """
-        raw = self.raw(tag)
-        if not raw:
+        at = self._index.get(tag)
+        raw = None if at is None else self._values[at[0]]
+        if at is None or not raw:
             return ()
-        vr = self.vr(tag)
+        vr = at[1] if at[1] != "US or SS" else self.vr(tag)
         if vr in NOT_TEXT:
             return ()
         try:

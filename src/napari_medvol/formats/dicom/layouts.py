@@ -17,6 +17,7 @@ from napari_medvol.formats.dicom.elements import (
     UNDEFINED,
     Elements,
     WalkedElement,
+    Where,
     Window,
     pixel_element,
 )
@@ -133,7 +134,7 @@ class _Layout:
 
     def _compile(self) -> None:
         # Positions follow the path, so duplicates of a tag do no harm: the last one counts.
-        self._index: dict[int, tuple[int, str]] = {}
+        self._index = Where()
         position = 0
         for e in self._path[:-1]:
             if e.top and e.tag in tags.VR_OF:

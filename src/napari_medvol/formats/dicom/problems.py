@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from napari_medvol.formats.dicom import tags, walk
-from napari_medvol.formats.dicom.elements import PixelElement
+from napari_medvol.formats.dicom.elements import PixelElement, Stored
 from napari_medvol.formats.dicom.files import ByteSource
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.formats.dicom.syntaxes import UNCOMPRESSED
@@ -68,18 +68,20 @@ _SIZE_TAGS: Final = (
 
 
 @lru_cache(maxsize=256)
-def _sizes(
-    stored: tuple[tuple[bytes, str] | None, ...], order: str, pixel_tag: int
-) -> tuple[int | None, int | None, int]:
+def _sizes(stored: Stored, order: str, pixel_tag: int) -> tuple[int | None, int | None, int]:
     """Return rows, columns and the bytes that the uncompressed pixels of all frames take.
 
     PS3.5 8.1.1. The files of a series share them, hence the cache.
     """
+    kinds, there = stored
+    kept = iter(there)
+    known = {
+        tag: (next(kept), vr) for tag, vr in zip(_SIZE_TAGS, kinds, strict=True) if vr is not None
+    }
 
     def first(tag: int) -> int | None:
-        kept = stored[_SIZE_TAGS.index(tag)]
         try:
-            values = numbers_in(*kept, order) if kept else ()
+            values = numbers_in(*known[tag], order) if tag in known else ()
         except ValueError:
             return None
         return int(values[0]) if values and values[0].is_integer() else None
@@ -91,7 +93,7 @@ def _sizes(
         * (first(tags.SAMPLES_PER_PIXEL) or 1)
         * max(1, first(tags.NUMBER_OF_FRAMES) or 1)
     )
-    photometric, _ = stored[_SIZE_TAGS.index(tags.PHOTOMETRIC_INTERPRETATION)] or (b"", "")
+    photometric, _ = known.get(tags.PHOTOMETRIC_INTERPRETATION, (b"", ""))
     if photometric.strip(b" \0") in (b"YBR_FULL_422", b"YBR_PARTIAL_422"):
         n_values = n_values * 2 // 3
     bits = _FLOAT_BITS.get(pixel_tag) or first(tags.BITS_ALLOCATED) or 16

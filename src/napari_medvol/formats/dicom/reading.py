@@ -13,7 +13,7 @@ from napari_medvol.errors import ReadError, SeriesError
 from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.dicom import SUFFIXES, matches, tags
 from napari_medvol.formats.dicom.elements import quietly
-from napari_medvol.formats.dicom.frames import Frame, frames_of
+from napari_medvol.formats.dicom.frames import Alike, Frame, frames_of
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.formats.dicom.mosaic import is_mosaic, tiles_of
 from napari_medvol.formats.dicom.rtstruct import is_structure_set, read_structures
@@ -73,13 +73,20 @@ def read(paths: Sequence[Path], choices: Choices, progress: Progress = unheard) 
 
 def _images(headers: Sequence[Header], choices: Choices, refused: list[ReadError]) -> list[Volume]:
     """Return the volumes that can be opened; `refused` grows by why others cannot."""
-    masks = [header for header in headers if is_segmentation(header) and not header.problem]
-    frames = [frame for h in headers if not is_segmentation(h) for frame in _frames(h, choices)]
+    masks = [header for header in headers if is_segmentation(header)]
+    apart = set(map(id, masks))
+    alike: Alike = {}
+    frames = [
+        frame
+        for header in headers
+        if id(header) not in apart
+        for frame in _frames(header, choices, alike)
+    ]
     stacks = [s for s in stacks_of(frames, choices.gaps) if _has_pixels(s.repeats.table)]
     # A unit that was asked for and cannot be had is an error, whatever else there is.
     errors = refused if choices.value in _ALWAYS_THERE else None
     makers = [partial(_one_volume, stack, choices) for stack in stacks]
-    makers += [partial(read_segmentation, header) for header in masks]
+    makers += [partial(read_segmentation, header) for header in masks if not header.problem]
     return [volume for make in makers for volume in _or_refused(make, errors)]
 
 
@@ -102,9 +109,9 @@ def _said(refused: Sequence[ReadError]) -> list[Finding]:
     return [Finding(f"not opened: {error}", "warning", "unreadable") for error in refused]
 
 
-def _frames(header: Header, choices: Choices) -> list[Frame]:
+def _frames(header: Header, choices: Choices, alike: Alike) -> list[Frame]:
     try:
-        frames = frames_of(header)
+        frames = frames_of(header, alike)
     except ReadError as error:
         header.problem = error.why
         frames = frames_of(header)

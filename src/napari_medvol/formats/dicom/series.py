@@ -67,7 +67,7 @@ def stacks_of(frames: Sequence[Frame], gaps: Gaps | None) -> list[Stack]:
         for members, notes in parts
         for stack in _series_stacks(members, gaps)
     ]
-    return sorted(stacks, key=_series_order)
+    return sorted(stacks, key=_series_order) if len(stacks) > 1 else stacks
 
 
 def _series_of(frame: Frame) -> Hashable:
@@ -131,7 +131,11 @@ def _dropped_text(dropped: int) -> str:
 def _without_copies(frames: list[Frame]) -> tuple[list[Frame], int]:
     """Drop images that say they are the same instance, at the same place."""
     kept: dict[Hashable, Frame] = {}
-    for frame in sorted(frames, key=lambda f: f.order):
+    frames = sorted(frames, key=lambda f: f.order)
+    instances = {frame.text(tags.SOP_INSTANCE_UID) for frame in frames}
+    if len(instances) == len(frames) and "" not in instances:
+        return frames, 0
+    for frame in frames:
         place = () if frame.position is None else frame.position.tolist()
         uid = frame.text(tags.SOP_INSTANCE_UID) or str(frame.header.path)
         # A careless tool may give every slice one UID: only a copy is at the same place too.
@@ -227,13 +231,19 @@ def _unplaced(group: list[Frame]) -> Repeats:
 def _positions(group: list[Frame]) -> tuple[list[list[Frame]], list[Frame]]:
     """Return the images of each position along the normal, and those beside them in plane."""
     normal = _normal(group[0])
-    ordered = sorted(group, key=lambda f: (_along(f, normal), f.order))
+    alongs = [_along(frame, normal) for frame in group]
+    if len(set(alongs)) == len(alongs):
+        keys: list[Any] = alongs
+    else:
+        keys = [(along, frame.order) for along, frame in zip(alongs, group, strict=True)]
     positions: list[list[Frame]] = []
     apart: list[Frame] = []
-    for frame in ordered:
-        lead = positions[-1][0] if positions else None
-        if lead is None or _along(frame, normal) - _along(lead, normal) > _SAME_PLACE_MM:
+    lead, at = group[0], -np.inf
+    for number in sorted(range(len(group)), key=keys.__getitem__):
+        frame = group[number]
+        if alongs[number] - at > _SAME_PLACE_MM:
             positions.append([frame])
+            lead, at = frame, alongs[number]
         elif np.linalg.norm(_place(frame) - _place(lead)) <= 10 * _SAME_PLACE_MM:
             positions[-1].append(frame)
         else:

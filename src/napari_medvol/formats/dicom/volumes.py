@@ -227,11 +227,15 @@ def _slice_rows(stack: Stack, frames: tuple[Frame | None, ...]) -> tuple[SliceSo
         normal = normal_of(stack.first.orientation)
     residuals = stack.grid.residuals if stack.grid is not None else {}
     slots = stack.grid.slots if stack.grid is not None else ()
+    shape = stack.repeats.shape
+    extras = [
+        tuple([int(n) for n in np.unravel_index(repeat, shape, order="F")])
+        for repeat in range(len(frames) // n_slices)
+    ]
     rows = []
     for number, frame in enumerate(frames):
         repeat, k = divmod(number, n_slices)
-        extra = [int(n) for n in np.unravel_index(repeat, stack.repeats.shape, order="F")]
-        plane = (k, *extra)
+        plane = (k, *extras[repeat])
         if frame is None:
             rows.append(SliceSource(plane, ""))
             continue

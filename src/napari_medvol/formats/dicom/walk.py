@@ -20,6 +20,7 @@ from napari_medvol.formats.dicom.elements import (
     PixelElement,
     Unsure,
     WalkedElement,
+    Where,
     Window,
     pixel_element,
 )
@@ -70,7 +71,7 @@ def read_inflated(inflated: Inflated, meta: Elements) -> Elements:
     """Return the elements of a deflated file: its meta information and what is inflated."""
     walk = _Walk(Window(inflated, b""), 1 << 62)
     walk.values = list(meta.values)
-    walk.index = dict(meta.where)
+    walk.index.update(meta.where)
     walk.walk_dataset(0, _explicit_element)
     return walk.elements(DEFLATED)
 
@@ -123,7 +124,7 @@ class _Walk:
         self.size = size
         self.at = 0
         self.path: list[WalkedElement] = []
-        self.index: dict[int, tuple[int, str]] = {}
+        self.index = Where()
         self.values: list[bytes] = []
         self.pixels: PixelElement | None = None
 
