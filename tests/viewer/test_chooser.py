@@ -123,7 +123,7 @@ def test_series_numbers_sort_as_numbers_and_the_choice_stays_right(
     dialog.tree.setCurrentItem(dialog.tree.topLevelItem(0))
 
     assert dialog.chosen() == [volumes[2]]
-    assert dialog.items[2].text(7) == "a gap of 4 mm"
+    assert dialog.items[2].text(7) == "a gap of 4 mm (+1)"
     assert dialog.items[2].toolTip(7) == "a gap of 4 mm\ntilted"
 
 

@@ -55,13 +55,15 @@ def test_rewriting_the_manifest_changes_nothing_that_is_up_to_date(tmp_path: Pat
 @pytest.mark.parametrize(
     "name",
     ["sub-01.v2_T1w.nii.gz", "a.nii", "IM0001", "17106", "DICOMDIR", "1-001.dcm", "x.ima",
-     "1.2.840.113619.2.5", "mr.1.3.12.2.1107"],
+     "1.2.840.113619.2.5", "mr.1.3.12.2.1107", "img.001", "slice.12", "label.seg"],
 )  # fmt: skip
 def test_names_of_scans_are_asked_about(name: str) -> None:
     assert any(fnmatch(name, pattern) for pattern in patterns())
 
 
-@pytest.mark.parametrize("name", ["a.tif", "b.png", "c.csv", "d.zarr", "notes.txt", "m.py"])
+@pytest.mark.parametrize(
+    "name", ["a.tif", "b.png", "x.dat", "c.csv", "d.zarr", "notes.txt", "m.py"]
+)
 def test_names_of_other_things_are_left_to_others(name: str) -> None:
     assert not any(fnmatch(name, pattern) for pattern in patterns())
 

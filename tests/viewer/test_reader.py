@@ -180,7 +180,7 @@ def test_a_scan_of_which_nothing_can_be_read_makes_no_layer(told: list[Notificat
 def test_in_a_window_the_planes_that_cannot_be_read_are_counted_when_all_are_tried(
     told: list[Notification], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notify, "application", object)
+    monkeypatch.setattr(notify, "has_window", lambda: True)
     monkeypatch.setattr(notify, "_SETTLED_S", 0.05)
     source = ArraySource(np.ones((9, 20, 22), np.int16), broken={2, 4, 5})
     volume = Volume(lazy_volume(source), affine_along("LPI"), name="CT")

@@ -171,6 +171,34 @@ def test_before_the_window_is_there_a_notification_waits_for_it(
     qtbot.waitUntil(lambda: len(told) == 1, timeout=5000)
 
 
+# napari's own reader leaves the text open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_is_no_scan_is_opened_by_others_and_never_a_traceback(
+    make_napari_viewer: Callable[..., Any], tmp_path: Path, told: list[Notification]
+) -> None:
+    from imageio.v3 import imwrite
+
+    for name in ("pictures", "texts", "empty", "x.nii.gz"):
+        (tmp_path / name).mkdir()
+    for number in range(2):
+        imwrite(tmp_path / f"pictures/{number}.png", np.full((9, 8), 40 + number, np.uint8))
+    (tmp_path / "texts" / "a.txt").write_text("hello")
+    viewer = make_napari_viewer(show=True)
+
+    open_by_hand(viewer, tmp_path / "pictures")
+    assert len(viewer.layers) > 0
+    assert not told
+    n_layers = len(viewer.layers)
+    for name in ("texts", "empty", "x.nii.gz"):
+        open_by_hand(viewer, tmp_path / name)
+
+    assert len(viewer.layers) == n_layers
+    assert [n.severity.name for n in told] == ["ERROR"] * 3
+    assert told[0].message.startswith("texts: holds no scan that a known format reads")
+    assert "Ask again which plugin" in told[0].message
+
+
 def test_layers_that_the_reader_gives_are_followed_in_every_window(
     make_napari_viewer: Callable[..., Any], tmp_path: Path
 ) -> None:

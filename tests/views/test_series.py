@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,12 @@ from napari_medvol.views.series import (
     TITLES,
     SeriesGroup,
     SeriesRow,
+    largest,
     matches_words,
     series_groups,
     series_key,
     series_rows,
+    shortened,
 )
 from napari_medvol.volume import Axis, Field, Volume
 from tests.phantoms.volumes import affine_along
@@ -124,3 +128,28 @@ def test_a_series_is_known_again_by_its_uid_or_its_file_and_its_name() -> None:
     assert series_key(of_study("a", SeriesInstanceUID="1.2")) == ("1.2", "a")
     assert series_key(of_study("a")) == ("/scans/a/1.dcm", "a")
     assert series_key(Volume(np.zeros((1, 1, 1)), np.eye(4), name="b")) == ("", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "gist"),
+    [
+        ("", ""),
+        ("tilted by 3°", "tilted by 3°"),
+        ("2 geometries (size, spacing); each is a volume", "2 geometries …"),
+        ("12 slices are missing: blank\nodd\nodder", "12 slices are missing … (+2)"),
+        (
+            "a very long text without any aside goes on and on",
+            "a very long text without any aside goes on and …",
+        ),
+    ],
+)
+def test_what_was_found_odd_is_said_in_a_few_words(text: str, gist: str) -> None:
+    assert shortened(text) == gist
+
+
+def test_the_largest_image_comes_before_any_labels() -> None:
+    def volume(n: int, kind: Literal["image", "labels"]) -> Volume:
+        return Volume(np.zeros((n, n, n), np.uint8), np.eye(4), kind=kind)
+
+    assert largest([volume(2, "image"), volume(9, "labels"), volume(5, "image")]) == 2
+    assert largest([volume(2, "labels"), volume(3, "labels")]) == 1

@@ -31,9 +31,11 @@ from napari_medvol.views.series import (
     series_groups,
     series_key,
     series_rows,
+    shortened,
 )
 from napari_medvol.volume import Volume
 
+_ODD: Final = TITLES.index("Found odd")
 _NUMBERS: Final = (TITLES.index("No."), TITLES.index("Files"))
 _LOOK_MS: Final = 80
 #: Pictures that are kept; those of rows out of sight go first.
@@ -236,7 +238,9 @@ def _item(parent: QTreeWidget | QTreeWidgetItem, number: int, row: SeriesRow) ->
         text = str(value)
         is_number = column in _NUMBERS and text.isdigit()
         # Kept as a number, so that series 10 sorts after series 9.
-        shown = int(text) if is_number else text.split("\n")[0]
+        shown = (
+            int(text) if is_number else shortened(text) if column == _ODD else text.split("\n")[0]
+        )
         item.setData(column, Qt.ItemDataRole.DisplayRole, shown)
         item.setToolTip(column, text)
         if is_number:

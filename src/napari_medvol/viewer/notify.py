@@ -13,7 +13,7 @@ from typing import Any, Final
 from napari_medvol.arrays import LazyArray
 from napari_medvol.errors import MedVolError
 from napari_medvol.stores import PlaneStore
-from napari_medvol.viewer.window import application, later, window_is_coming
+from napari_medvol.viewer.window import has_window, later, window_is_coming
 from napari_medvol.volume import Volume
 
 _LISTED_AT_MOST: Final = 6
@@ -84,7 +84,7 @@ def leave_bad_planes_blank(volume: Volume) -> None:
         held = reference()
         if held is None or len(held.errors) != 1:
             return
-        if application() is None:
+        if not has_window():
             _warn_of_blank(name, held)
         else:
             settled = partial(_when_settled, name, reference)

@@ -23,9 +23,22 @@ _NOTHING_TO_ADD: list[Any] = [(None,)]
 
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
-    """Return :func:`read_layers` if a scan is there, else None. Cheap: looks, does not read."""
+    """Return :func:`read_layers` if a scan is there. Cheap: looks, does not read.
+
+    Else None for a script. What a person opens goes to the other readers: napari asks no one
+    else once a kind of path is ours, and shows a traceback.
+    """
     places = [path] if isinstance(path, str) else path
-    return read_layers if any(holds_a_scan(place) for place in places) else None
+    if any(holds_a_scan(place) for place in places):
+        return read_layers
+    return read_by_others if opened_by_hand() else None
+
+
+def read_by_others(path: Paths) -> list[Any]:
+    """Return what another plugin makes of `path`, which holds no scan; tell if none can."""
+    from napari_medvol.viewer.others import layers_by_others
+
+    return layers_by_others(path) or _NOTHING_TO_ADD
 
 
 def read_layers(path: Paths) -> list[LayerData]:

@@ -17,6 +17,15 @@ def application() -> Any:
     return QApplication.instance()
 
 
+def has_window() -> bool:
+    """Return whether napari has a window, on the screen or soon."""
+    if application() is None:
+        return False
+    from napari import current_viewer
+
+    return current_viewer() is not None
+
+
 def window_is_coming() -> bool:
     """Return whether napari has a window that is not on the screen yet."""
     if application() is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,6 +19,10 @@ TITLES: Final = (
     "Files",
     "Found odd",
 )
+
+
+#: Characters of a column that is read at a glance.
+_GIST: Final = 48
 
 
 class SeriesRow(NamedTuple):
@@ -54,6 +59,19 @@ class SeriesRow(NamedTuple):
 def series_rows(volumes: Sequence[Volume]) -> list[SeriesRow]:
     """Return one row a volume, in the same order."""
     return [_row(volume) for volume in volumes]
+
+
+def shortened(text: str) -> str:
+    """Return the gist of what was found odd: the first line up to its first aside.
+
+    The whole belongs into a tooltip; how many further lines there are is said.
+    """
+    first, *others = text.split("\n")
+    gist = re.split(r" \(|; |: ", first, maxsplit=1)[0]
+    if len(gist) > _GIST:
+        gist = gist[:_GIST].rsplit(" ", 1)[0]
+    gist = f"{gist} …" if gist != first else gist
+    return f"{gist} (+{len(others)})" if others else gist
 
 
 def matches_words(row: SeriesRow, words: str) -> bool:

@@ -17,11 +17,14 @@ from napari_medvol.formats.row import Format, Progress, has_suffix
 from napari_medvol.volume import Volume
 
 SUFFIXES: Final = (".dicom", ".dcm", ".ima", ".gdcm")
-#: Names without a suffix, UID names, and names that scanners give. Never "*".
+#: Names without a suffix, UID names, numbers as suffix (``IMG.001``), and names that scanners
+#: and segmentations have. Never "*".
 PATTERNS: Final = (
     *("[!.]" * n for n in range(1, 65)),
     "[0-2].[0-9]*.[0-9]*[0-9]",
     "[!.][!.].[0-9]*[0-9]",
+    *("*." + "[0-9]" * n for n in range(1, 6)),
+    "*.seg",
 )
 #: Suffixes that never are DICOM, so that a folder full of them is not looked into.
 _FOREIGN: Final = (
