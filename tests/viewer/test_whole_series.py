@@ -5,6 +5,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from napari.utils.notifications import Notification
 
 from napari_medvol.formats import read
 from napari_medvol.viewer import reader, whole_series
@@ -99,3 +100,19 @@ def test_a_drop_holds_the_files_of_its_series_only(slices: list[Path]) -> None:
 
     assert drop.holds(slices[1])
     assert not drop.holds(slices[2])
+
+
+def test_a_script_that_opens_slices_one_by_one_is_told_once_of_the_folder(
+    slices: list[Path], told: list[Notification], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole_series.ONE_BY_ONE, "_uid", "")
+    other = sorted(slices[0].parent.glob("b*.dcm"))
+    for path in (*slices[:3], other[0], slices[3]):
+        read_layers(str(path))
+    assert not [n for n in told if "one by one" in n.message]
+
+    for path in slices:
+        read_layers(str(path))
+
+    (hint,) = (n for n in told if "one by one" in n.message)
+    assert "stack=True" in hint.message

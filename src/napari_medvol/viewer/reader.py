@@ -57,10 +57,16 @@ def read_layers(path: Paths) -> list[LayerData]:
     from napari_medvol.viewer import notify
     from napari_medvol.viewer.following import follow_open_windows
     from napari_medvol.viewer.opening import layers_of
+    from napari_medvol.viewer.whole_series import ONE_BY_ONE
 
     by_hand = opened_by_hand()
     try:
         volumes = _asked_for(path) if by_hand else read(path)
+        if not by_hand and ONE_BY_ONE.is_noticed(volumes):
+            notify.tell(
+                "Files of one series are opened one by one, each as a layer. Open their folder,"
+                " or pass stack=True, to get one volume."
+            )
         follow_open_windows()
         return layers_of(volumes) or _NOTHING_TO_ADD
     except MedVolError as error:

@@ -18,6 +18,8 @@ from napari_medvol.volume import Volume
 
 #: Seconds after the last of them that the files of an opened series count as one drop.
 _ONE_DROP: Final = 3.0
+#: Slices of one series in a row after which a script is told of a better way.
+_NOTICED: Final = 4
 
 
 class Drop:
@@ -56,6 +58,25 @@ class Drop:
 
 #: Of the whole process, as every file of a drop is a call of its own.
 DROP: Final = Drop()
+
+
+class OneByOne:
+    """Single slices of one series that a script opens one after the other."""
+
+    def __init__(self) -> None:
+        self._uid, self._count, self._until = "", 0, 0.0
+
+    def is_noticed(self, volumes: Sequence[Volume]) -> bool:
+        """Return whether this is the fourth slice in a row: said once, not for every file."""
+        uid, now = _series_of_slice(volumes), time.monotonic()
+        goes_on = bool(uid) and uid == self._uid and now < self._until
+        self._uid, self._until = uid, now + _ONE_DROP
+        self._count = self._count + 1 if goes_on else 1
+        return self._count == _NOTICED
+
+
+#: Of the whole process: napari calls the reader once a path.
+ONE_BY_ONE: Final = OneByOne()
 
 
 def with_their_series(
