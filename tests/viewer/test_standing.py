@@ -11,6 +11,7 @@ from napari.utils.notifications import Notification
 from napari_medvol.viewer.commands import go_to_layer
 from napari_medvol.viewer.following import follow
 from napari_medvol.viewer.opening import show
+from napari_medvol.viewer.planes import show_plane
 from napari_medvol.viewer.standing import crosses, go_to
 from napari_medvol.volume import Volume
 from tests.phantoms.volumes import affine_along, rotated
@@ -37,6 +38,21 @@ def test_the_first_picture_is_of_the_visible_scan_wherever_the_others_lie() -> N
     assert crosses(viewer, visible)
     assert viewer.dims.point[0] == pytest.approx(0)
     assert seen(visible)
+
+
+def test_the_view_fits_the_visible_scan_however_wide_the_hidden_ones() -> None:
+    alone, among = ViewerModel(), ViewerModel()
+    wide = slab(0, "scout", (3000, 2, 1))
+
+    show(alone, [slab(0, "CT")])
+    show(among, [wide, slab(0, "CT")])
+
+    assert [layer.visible for layer in among.layers] == [False, True]
+    assert among.scene.camera.zoom == pytest.approx(alone.scene.camera.zoom)
+    np.testing.assert_allclose(among.scene.camera.center, alone.scene.camera.center)
+    show_plane(among, "coronal")
+    show_plane(alone, "coronal")
+    assert among.scene.camera.zoom == pytest.approx(alone.scene.camera.zoom)
 
 
 def test_one_slice_at_the_end_of_a_long_body_is_seen() -> None:

@@ -43,7 +43,7 @@ def go_to_layer(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-de
         return
     layer.visible = True
     go_to(viewer, layer)
-    viewer.fit_to_view()
+    viewer.fit_to_view(layers=[layer])
 
 
 def toggle_oblique(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821

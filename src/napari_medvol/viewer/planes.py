@@ -43,7 +43,8 @@ def show_plane(viewer: ViewerModel, plane: Plane) -> None:
         raise LayerError(f"{plane} view", "nothing in the viewer has three axes", "Open a scan")
     viewer.dims.ndisplay = 2
     viewer.dims.order = (*range(n_leading), *(n_leading + axis for axis in _ORDERS[plane]))
-    viewer.fit_to_view()
+    # What is hidden, such as a localizer, would make the rest small.
+    viewer.fit_to_view(layers=[layer for layer in viewer.layers if layer.visible] or None)
 
 
 def plane_of_slab(face: Face) -> Plane | None:

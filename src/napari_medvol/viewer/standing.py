@@ -88,7 +88,7 @@ class Standing:
     def _stand_on(self, viewer: ViewerModel, layer: Layer, is_first: bool) -> None:
         if not is_first:
             go_to(viewer, layer)
-            viewer.fit_to_view()
+            viewer.fit_to_view(layers=[layer])
         _as_acquired(viewer, layer)
         point, reference = np.array(viewer.dims.point), weakref.ref(layer)
 
