@@ -205,7 +205,9 @@ def main() -> int:
     parser.add_argument("--only", action="append", help="number of a row; may be repeated")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--json", type=Path, help="write every sample here")
-    parser.add_argument("--markdown", type=Path, help="write the table here")
+    parser.add_argument(
+        "--markdown", type=Path, help="write the table here; rows not measured now are kept"
+    )
     asked = parser.parse_args()
     rows = [row for row in ROWS if not asked.only or row.number in asked.only]
 
@@ -228,7 +230,8 @@ def main() -> int:
     if asked.json:
         asked.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
     if asked.markdown:
-        asked.markdown.write_text(markdown_of(results, summary), encoding="utf-8")
+        kept = kept_lines(asked.markdown, {result["row"] for result in results})
+        asked.markdown.write_text(markdown_of(results, kept, took), encoding="utf-8")
     return 1 if errors else 0
 
 
@@ -480,8 +483,27 @@ def quantity(result: dict[str, Any], value: float) -> str:
     return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"
 
 
-def markdown_of(results: list[dict[str, Any]], summary: str) -> str:
-    """Return the page that goes into docs/."""
+def kept_lines(page: Path, measured: set[str]) -> list[str]:
+    """Return the lines of a page's table that belong to other rows than those measured now."""
+    if not page.exists():
+        return []
+    lines = page.read_text(encoding="utf-8").splitlines()
+    numbered = [line for line in lines if line.startswith("| ") and line[2:3].isdigit()]
+    return [line for line in numbered if line.split("|")[1].strip() not in measured]
+
+
+def markdown_of(results: list[dict[str, Any]], kept: list[str], took: float) -> str:
+    """Return the page that goes into docs/.
+
+    Parameters
+    ----------
+    results : list of dict
+        What was measured now.
+    kept : list of str
+        Lines of the table that were measured before.
+    took : float
+        Seconds.
+    """
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
         for name in (
@@ -517,18 +539,42 @@ def markdown_of(results: list[dict[str, Any]], summary: str) -> str:
         "| | what | against | ours : theirs | first | n | goal | | second | process |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for result in results:
-        if result["error"]:
-            lines.append(f"| {result['row']} | {result['title']} | ERROR: {result['error']} |")
-        for line in result["lines"]:
-            row = [cell.replace("second ", "").replace("process ", "").replace("n ", "").strip()
-                   for cell in cells(result, line)]  # fmt: skip
-            lines.append(f"| {result['row']} | {result['title']} | " + " | ".join(row) + " |")
-        for name, why in result["skipped"].items():
-            lines.append(f"| {result['row']} | {result['title']} | {name} | skipped: {why} |")
+    table = [*kept, *(line for result in results for line in table_lines(result))]
+    table.sort(key=lambda line: int(line.split("|")[1]))
+    goals = [line.split("|")[7] for line in table if line.count("|") > 8]
+    verdicts = [goal.split()[-1] for goal in goals if goal.strip()]
     loads = [result["load"] for result in results]
-    lines += ["", f"{summary}. Load of the machine {min(loads):.1f} to {max(loads):.1f}.", ""]
+    now = ", ".join(dict.fromkeys(result["row"] for result in results))
+    lines += [
+        *table,
+        "",
+        f"{verdicts.count('reached')} goals reached, {verdicts.count('missed')} missed,"
+        f" {verdicts.count('inconclusive')} inconclusive,"
+        f" {sum('ERROR' in line for line in table)} errors."
+        + (f" Measured last: rows {now}; the others before." if kept else "")
+        + f" {took:.0f} s, load of the machine {min(loads):.1f} to {max(loads):.1f}.",
+        "",
+    ]
     return "\n".join(lines)
+
+
+def table_lines(result: dict[str, Any]) -> Iterator[str]:
+    """Yield what the page says about one row."""
+    start = f"| {result['row']} | {result['title']} | "
+    if result["error"]:
+        yield f"{start}ERROR: {result['error']} |"
+    for line in result["lines"]:
+        row = [_bare(cell) for cell in cells(result, line)]
+        yield start + " | ".join(row) + " |"
+    for name, why in result["skipped"].items():
+        yield f"{start}{name} | skipped: {why} |"
+
+
+def _bare(cell: str) -> str:
+    """Return a cell without the word that the head of its column says."""
+    for word in ("second ", "process ", "n "):
+        cell = cell.removeprefix(word)
+    return cell.strip()
 
 
 def _installed(name: str) -> bool:

@@ -35,8 +35,10 @@ def format_of(path: PathLike) -> Format | None:
     file = path if isinstance(path, Path) else Path(path)
     name = file.name.lower()
     # A row without patterns goes by its suffixes: most rows are done with by one comparison.
-    asked = (row for row in FORMATS if row.patterns or name.endswith(row.suffixes))
-    return next((row for row in asked if row.matches(file)), None)
+    for row in FORMATS:
+        if (row.patterns or name.endswith(row.suffixes)) and row.matches(file):
+            return row
+    return None
 
 
 def holds_a_scan(path: PathLike) -> bool:
