@@ -131,6 +131,26 @@ def test_cancel_ends_the_wait_at_once_and_the_work_at_its_next_word() -> None:
     assert ended.wait(5)
 
 
+def test_work_that_ends_while_its_dialog_is_made_is_not_waited_for_for_ever(
+    make_napari_viewer: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_napari_viewer(show=True)
+    monkeypatch.setattr(waiting, "_PATIENCE_MS", 0)
+    made = waiting._progress_dialog
+
+    def late(title: str, task: Any) -> Any:
+        task.join()
+        return made(title, task)
+
+    monkeypatch.setattr(waiting, "_progress_dialog", late)
+
+    def work(tell: Callable[[int, int], None]) -> int:
+        time.sleep(0.2)
+        return 7
+
+    assert waiting.waited_for("Reading", work) == 7
+
+
 @pytest.fixture(scope="module")
 def many_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of 3,000 small slices: 30 series of 100."""

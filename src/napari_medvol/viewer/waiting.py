@@ -154,9 +154,9 @@ def _progress_dialog(title: str, task: Task[Any]) -> Any:
 
     poll = QTimer(dialog)
     poll.timeout.connect(look)
+    # Not before the dialog runs: accepting it earlier would leave nothing to end it.
     poll.start(_POLL_MS)
     dialog.finished.connect(poll.stop)
-    look()
     return dialog
 
 
