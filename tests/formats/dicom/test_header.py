@@ -581,3 +581,24 @@ def test_long_headers_are_followed_to_the_pixels(tmp_path: Path) -> None:
         assert header.raw(tags.SIEMENS_CSA_IMAGE_HEADER) == b""
         assert header.raw(tags.SIEMENS_CSA_SERIES_HEADER) == b""
         assert header.integer(tags.ROWS) == 6
+
+
+def test_megabytes_of_zeros_are_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "zeros.dcm"
+    path.write_bytes(bytes(128) + b"DICM" + bytes(2**23))
+    begun = time.perf_counter()
+
+    with pytest.raises(ReadError, match=r"zeros\.dcm"):
+        read_header(path)
+    assert time.perf_counter() - begun < 2
+
+
+def test_a_damaged_type_of_the_pixels_does_not_shift_them(tmp_path: Path) -> None:
+    path = phantom.write_slice(tmp_path / "x.dcm", np.arange(64, dtype=np.int16).reshape(8, 8))
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b"\xe0\x7f\x10\x00OW", b"\xe0\x7f\x10\x00MW"))
+
+    header = read_header(path)
+
+    assert header is not None
+    assert header.problem == "no pixel data"

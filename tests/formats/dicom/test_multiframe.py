@@ -116,6 +116,18 @@ def test_dimension_indices_tell_frames_apart_when_nothing_else_does(tmp_path: Pa
     assert "DimensionIndexValues" in volume.report.sort_key
 
 
+def test_dimension_indices_order_frames_also_without_their_pointers(tmp_path: Path) -> None:
+    cells = [(n, k) for k in (3, 0, 5, 1, 4, 2) for n in ((1, 0), (0, 1))[k % 2]]
+    frames = [
+        ((0, 0, 2.0 * k), {"FrameContentSequence": group(DimensionIndexValues=[1, k + 1, n + 1])})
+        for n, k in cells
+    ]
+    truth = stored(2, *SHAPE)
+    write_enhanced(tmp_path / "e.dcm", frames, np.stack([truth[cell] for cell in cells]))
+
+    np.testing.assert_array_equal(np.asarray(only(tmp_path).data).T, truth)
+
+
 def test_one_enhanced_file_a_time_point_makes_one_volume(tmp_path: Path) -> None:
     truth = stored(3, *SHAPE)
     for t in range(3):

@@ -237,3 +237,20 @@ def test_planes_of_an_extra_axis_know_their_files(tmp_path: Path) -> None:
     assert rows[(0, 0)] == "0001.dcm"
     assert rows[(2, 1)] == "0006.dcm"
     assert len(rows) == 6
+
+
+def test_cardiac_phases_keep_their_percentages(tmp_path: Path) -> None:
+    cells = [((n,), {0x00209241: ("FL", float(p))}) for n, p in enumerate((0, 40, 75))]
+    write_cells(tmp_path, cells[::-1])
+
+    volume = only(tmp_path)
+
+    assert_laid_out(volume, 3)
+    (axis,) = volume.axes
+    assert (axis.name, axis.unit, axis.values) == ("phase", "%", (0.0, 40.0, 75.0))
+
+
+def test_an_order_by_file_names_alone_is_told_of(tmp_path: Path) -> None:
+    write_cells(tmp_path, [((t,), {"InstanceNumber": 1}) for t in range(2)])
+
+    assert any("by file name" in text for text in only(tmp_path).report.warnings)

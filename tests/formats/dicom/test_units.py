@@ -157,6 +157,7 @@ def pet(folder: Path, **changes: Any) -> Path:
     item.RadionuclideTotalDose = "370000000"
     item.RadionuclideHalfLife = "6588"
     item.RadiopharmaceuticalStartTime = "090000"
+    item.RadiopharmaceuticalStartDateTime = ""
     for keyword in [k for k in changes if k in item]:
         value = changes.pop(keyword)
         if value is None:
@@ -350,3 +351,80 @@ def test_float_pixels_are_read_as_they_are(tmp_path: Path) -> None:
 
     assert volume.dtype == np.float32
     np.testing.assert_array_equal(values(volume), stored)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"PatientWeight": "70000"}, "PatientWeight is 70000 kg, which cannot be"),
+        ({"RadionuclideTotalDose": "370"}, "RadionuclideTotalDose is 370 Bq, which cannot be"),
+        ({"RadionuclideHalfLife": "1"}, "RadionuclideHalfLife is 1 s, which cannot be"),
+        ({"RadiopharmaceuticalStartTime": "101000"}, "half-lives: dates or times were changed"),
+        ({"RadiopharmaceuticalStartDateTime": "20230102090000"}, "half-lives"),
+    ],
+)
+def test_inputs_that_cannot_be_are_refused_not_divided_by(
+    tmp_path: Path, changes: dict[str, Any], why: str
+) -> None:
+    pet(tmp_path, **changes)
+
+    with pytest.raises(MedVolError) as caught:
+        read(tmp_path, value="suvbw")
+    assert why in str(caught.value)
+
+
+def test_a_height_in_centimetres_is_refused(tmp_path: Path) -> None:
+    pet(tmp_path, PatientSize="175")
+
+    with pytest.raises(MedVolError, match="PatientSize is 175 m, which cannot be"):
+        read(tmp_path, value="suvlbm")
+
+
+def test_the_time_zone_of_the_injection_counts(tmp_path: Path) -> None:
+    volume = only(
+        pet(
+            tmp_path,
+            RadiopharmaceuticalStartDateTime="20240102070000+0000",
+            TimezoneOffsetFromUTC="+0200",
+        ),
+        value="suvbw",
+    )
+
+    np.testing.assert_allclose(values(volume), ACTIVITY * 70e3 / DOSE, rtol=1e-6)
+
+
+def test_slices_in_different_units_are_different_volumes(tmp_path: Path) -> None:
+    for k in range(4):
+        write_slice(
+            tmp_path / f"{k}.dcm",
+            STORED[0].astype(np.int16),
+            position=(0, 0, 3 * k),
+            instance=k + 1,
+            modality="PT",
+            elements={"Units": ("BQML", "GML")[k // 2]},
+        )
+
+    assert [v.unit for v in read(tmp_path)] == ["Bq/ml", "g/ml"]
+
+
+def test_an_intercept_that_some_slices_lack_is_told_of(tmp_path: Path) -> None:
+    for k in range(3):
+        missing = {"RescaleIntercept": None} if k == 1 else {}
+        write_slice(
+            tmp_path / f"{k}.dcm",
+            STORED[k].astype(np.int16),
+            position=(0, 0, k),
+            instance=k,
+            rescale=(1, -1024),
+            elements=missing,
+        )
+
+    assert "Rescale Intercept is missing in some images" in only(tmp_path).report.warnings[0]
+
+
+def test_signed_and_unsigned_slices_are_told_of(tmp_path: Path) -> None:
+    for k, dtype in enumerate(("int16", "uint16")):
+        plane = STORED[k].astype(dtype)
+        write_slice(tmp_path / f"{k}.dcm", plane, position=(0, 0, k), instance=k)
+
+    assert any("signed" in text for text in only(tmp_path).report.warnings)

@@ -14,6 +14,7 @@ from napari_medvol.formats.dicom.elements import (
     LONG_VR,
     LONGEST_VALUE,
     SHORT_VR,
+    UNDEFINED,
     Elements,
     PixelElement,
     Where,
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 _EXPLICIT_PIXELS: Final = frozenset((b"OW\0\0", b"OB\0\0", b"OF\0\0", b"OD\0\0", b"UN\0\0"))
 
 
+#: Headers have hundreds of elements; megabytes of zeros read as one every eight bytes.
+_MOST_ELEMENTS: Final = 20_000
+_COMPLETE: Final = "Look whether the file is complete; copy it again from its source"
+
+
 def dataset_of(file: OpenFile) -> tuple[Dataset, int]:
     """Return the dataset before the pixels, and where the pixel element begins.
 
@@ -37,19 +43,32 @@ def dataset_of(file: OpenFile) -> tuple[Dataset, int]:
     ReadError
         If pydicom cannot read the file.
     """
-    from pydicom import dcmread
+    from pydicom.filereader import read_partial
 
     force = file.read_at(4, 128) != b"DICM"
+    if not force and file.read_at(2, 132) == b"\0\0":
+        # pydicom would read megabytes of zeros as command elements, one every eight bytes.
+        why = "the DICOM header is damaged: it begins with group 0000"
+        raise ReadError(str(file.path), why, _COMPLETE)
+    n_read = 0
+
+    def at_the_pixels(tag: int, vr: str | None, length: int) -> bool:
+        nonlocal n_read
+        n_read += 1
+        if n_read > _MOST_ELEMENTS:
+            raise ValueError(f"more than {_MOST_ELEMENTS} elements, which no image has")
+        return int(tag) in tags.PIXEL_TAGS
+
     try:
         with file.stream() as stream, quietly():
-            dataset = dcmread(stream, stop_before_pixels=True, force=force)
+            dataset = read_partial(stream, stop_when=at_the_pixels, force=force)
             return dataset, stream.tell()
     # pydicom lets errors of many types through for damaged files.
     except Exception as error:
         raise ReadError(
             str(file.path),
             f"the DICOM header cannot be read ({type(error).__name__}: {error})",
-            "Look whether the file is complete; copy it again from its source",
+            _COMPLETE,
         ) from error
 
 
@@ -133,7 +152,11 @@ def _pixels_at(file: OpenFile, at: int, implicit: bool, order: str) -> PixelElem
         # and still calls the encoding implicit. As a length all of these would be odd.
         implicit = False
     if implicit or header[4:6] not in SHORT_VR | LONG_VR:
-        return pixel_element(tag, at + 8, struct.unpack_from(order + "L", header, 4)[0], "")
+        length = struct.unpack_from(order + "L", header, 4)[0]
+        if not implicit and length != UNDEFINED and at + 8 + length > file.size + 1:
+            # Neither a type nor a length: the element is damaged.
+            return None
+        return pixel_element(tag, at + 8, length, "")
     vr = header[4:6]
     if vr in SHORT_VR:
         length = struct.unpack_from(order + "H", header, 6)[0]

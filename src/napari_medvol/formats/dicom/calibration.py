@@ -90,9 +90,8 @@ def reconstructed_places(dataset: Dataset, count: int) -> tuple[list[Place], Fin
         return None
     first = _numbers(detectors[0].get("ImagePositionPatient"))
     cosines = _numbers(detectors[0].get("ImageOrientationPatient"))
-    between = _numbers(dataset.get("SpacingBetweenSlices")) or _numbers(
-        dataset.get("SliceThickness")
-    )
+    element = "SpacingBetweenSlices" if dataset.get("SpacingBetweenSlices") else "SliceThickness"
+    between = _numbers(dataset.get(element))
     slices = _numbers(dataset.get("SliceVector")) or tuple(float(n + 1) for n in range(count))
     if (len(first), len(cosines)) != (3, 6) or not between or len(slices) != count:
         return None
@@ -101,8 +100,8 @@ def reconstructed_places(dataset: Dataset, count: int) -> tuple[list[Place], Fin
     normal = np.cross(cosines[:3], cosines[3:])
     places = [Place(np.array(first) + normal * between[0] * (n - 1), cosines) for n in slices]
     text = (
-        f"nuclear medicine: slices {abs(between[0]):g} mm apart by SpacingBetweenSlices, as the"
-        " file has no position for each"
+        f"nuclear medicine: slices {abs(between[0]):g} mm apart by {element}, as the file has no"
+        " position for each"
     )
     return places, Finding(text, "note", "spacing")
 

@@ -147,6 +147,12 @@ TELLING: Final = (
     Factor("t", "", "TemporalPositionIdentifier", _number(tags.TEMPORAL_POSITION_IDENTIFIER)),
     Factor("t", "s", "FrameReferenceTime", _number(tags.FRAME_REFERENCE_TIME, 1e-3), ranked=True),
     Factor("t", "s", "TriggerTime", _number(tags.TRIGGER_TIME, 1e-3), ranked=True),
+    Factor(
+        "phase",
+        "%",
+        "NominalPercentageOfCardiacPhase",
+        _number(tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE),
+    ),
     Factor("b", "s/mm²", "DiffusionBValue", _diffusion, by_instance=True),
     Factor("echo", "ms", "EchoTime", _echo_time),
     Factor("echo", "", "EchoNumbers", _number(tags.ECHO_NUMBERS)),

@@ -32,6 +32,11 @@ _MEANING: Final[tuple[tuple[str, str, int], ...]] = (
     ("MRTimingAndRelatedParametersSequence", "RepetitionTime", tags.REPETITION_TIME),
     ("MRTimingAndRelatedParametersSequence", "FlipAngle", tags.FLIP_ANGLE),
     ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime", tags.TRIGGER_TIME),
+    (
+        "CardiacSynchronizationSequence",
+        "NominalPercentageOfCardiacPhase",
+        tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE,
+    ),
     ("CTReconstructionSequence", "ConvolutionKernel", tags.CONVOLUTION_KERNEL),
     (
         "SegmentIdentificationSequence",
@@ -119,7 +124,8 @@ def _content(content: Any, telling: list[bool]) -> Mapping[int, Any]:
         index = index if isinstance(index, Sequence) else [index]
         if len(telling) == len(index):
             index = [i for i, tells in zip(index, telling, strict=True) if tells]
-            values[tags.DIMENSION_INDEX_VALUES] = tuple(float(i) for i in index)
+        # Without pointers the whole index serves: its place is the same for frames of a place.
+        values[tags.DIMENSION_INDEX_VALUES] = tuple(float(i) for i in index)
     moment = str(content.get("FrameAcquisitionDateTime") or "")
     if len(moment) >= len("YYYYMMDDHHMMSS"):
         # A date and time, perhaps with an offset from UTC; the classic element is the time.

@@ -14,10 +14,32 @@ from napari_medvol.report import Finding
 _TILT_WORTH_SAYING: Final = 0.1
 
 
+_SAME_FOR_ALL: Final = (
+    ("Rescale Slope", tags.RESCALE_SLOPE),
+    ("Rescale Intercept", tags.RESCALE_INTERCEPT),
+)
+_SIGN: Final = (tags.PIXEL_REPRESENTATION,)
+
+
 def odd_images(held: Sequence[Frame]) -> list[Finding]:
     """Return what is to be said of the images for themselves: spacing, bits, kind, loss."""
     own = dict.fromkeys(finding for frame in held for finding in frame.findings)
-    return [*own, *_in_plane(held), *_warned(held[0]), *_high_bits(held)]
+    return [*own, *_in_plane(held), *_warned(held[0]), *_high_bits(held), *_mixed(held)]
+
+
+def _mixed(held: Sequence[Frame]) -> list[Finding]:
+    """Return what the images of one volume do not all say."""
+    findings = []
+    for name, tag in _SAME_FOR_ALL:
+        said = {frame.text(tag) != "" for frame in different(held, (tag,))}
+        if len(said) > 1:
+            text = f"{name} is missing in some images of the volume and not in others"
+            findings.append(Finding(text, "warning", "mixed"))
+    signs = {frame.text(tags.PIXEL_REPRESENTATION) for frame in different(held, _SIGN)}
+    if len(signs) > 1:
+        text = "Pixel Representation differs: some images are signed, others are not"
+        findings.append(Finding(text, "warning", "mixed"))
+    return findings
 
 
 def _in_plane(held: Sequence[Frame]) -> list[Finding]:
@@ -50,9 +72,20 @@ def _warned(lead: Frame) -> list[Finding]:
     if lead.header.raw(tags.OVERLAY_DATA) is not None:
         text = "the file has an overlay plane (60xx,3000), which is not drawn"
         findings.append(Finding(text, "note", "overlay"))
+    if lead.header.raw(tags.REAL_WORLD_VALUE_MAPPING_SEQUENCE) is not None:
+        text = "the file has a real-world value map: value='rwv' applies it"
+        findings.append(Finding(text, "note", "rwv"))
     if lead.text(tags.LOSSY_IMAGE_COMPRESSION) == "01":
         findings.append(Finding("the image was compressed with a loss", "note", "lossy"))
     return findings
+
+
+def unordered(sort_key: str) -> list[Finding]:
+    """Return what is to be said where only the names of files gave an order."""
+    if "file name" not in sort_key:
+        return []
+    text = "nothing in the files says the order of the images of one place: by file name"
+    return [Finding(text, "warning", "order")]
 
 
 def unreadable(held: Sequence[Frame]) -> list[Finding]:

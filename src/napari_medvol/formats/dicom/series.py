@@ -174,6 +174,7 @@ _KEY_TAGS: Final = (
     tags.FRAME_OF_REFERENCE_UID,
     tags.IMAGE_TYPE,
     tags.STACK_ID,
+    tags.UNITS,
     tags.NUMBER_OF_FRAMES,
 )
 
@@ -191,6 +192,7 @@ def _key(frame: Frame) -> Hashable:
         tuple(kinds[:2]),
         "LOCALIZER" in kinds,
         frame.text(tags.STACK_ID),
+        frame.text(tags.UNITS),
         frame.position is None,
         unplaced_file,
     )

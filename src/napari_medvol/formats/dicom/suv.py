@@ -136,6 +136,15 @@ def _many(value: Any) -> list[Any]:
     return [value] if isinstance(value, str) else list(value)
 
 
+#: What can be: lowest, highest, unit. A slip of the unit is a thousandfold wrong SUV.
+_POSSIBLE: Final = {
+    "PatientWeight": (0.2, 700.0, "kg"),
+    "PatientSize": (0.2, 2.8, "m"),
+    "RadionuclideTotalDose": (1e5, 1e12, "Bq"),
+    "RadionuclideHalfLife": (30.0, 1e7, "s"),
+}
+
+
 def _number(dataset: Any, keyword: str, kind: str, name: str) -> float:
     try:
         value = float(dataset.get(keyword))
@@ -143,7 +152,15 @@ def _number(dataset: Any, keyword: str, kind: str, name: str) -> float:
         value = 0.0
     if not np.isfinite(value) or value <= 0:
         raise _refusal(name, kind, f"{keyword} is missing or not above 0")
+    low, high, unit = _POSSIBLE[keyword]
+    if not low <= value <= high:
+        why = f"{keyword} is {value:g} {unit}, which cannot be (from {low:g} to {high:g} {unit})"
+        raise _refusal(name, kind, why)
     return value
+
+
+#: After that many nothing is left to see: a thousandth of the dose.
+_MOST_HALF_LIVES: Final = 10
 
 
 def _decayed_dose(dataset: Dataset, kind: str, name: str) -> tuple[float, str]:
@@ -163,6 +180,12 @@ def _decayed_dose(dataset: Dataset, kind: str, name: str) -> tuple[float, str]:
     passed = (start - moment).total_seconds()
     if passed < 0:
         raise _refusal(name, kind, f"the injection is {-passed:g} s after the start of the scan")
+    if passed > _MOST_HALF_LIVES * half_life:
+        why = (
+            f"the injection is {passed:g} s before the scan, {passed / half_life:.0f} half-lives:"
+            " dates or times were changed, or the injection is after the scan"
+        )
+        raise _refusal(name, kind, why)
     dose = injected * 2.0 ** (-passed / half_life)
     return (
         dose,
@@ -197,9 +220,30 @@ def _scan_start(dataset: Dataset, kind: str, name: str) -> datetime:
     return min(known)
 
 
+def _local_moment(dataset: Dataset, said: str) -> datetime | None:
+    """Return a date and time (VR DT, PS3.5 6.2) in the time zone of the scan's own times."""
+    at = max(said.find("+"), said.find("-"))
+    clock, offset = (said, "") if at < 0 else (said[:at], said[at:])
+    moment = _moment(clock[:8], clock[8:])
+    own = str(dataset.get("TimezoneOffsetFromUTC") or "")
+    if moment is None or not offset or not own:
+        return moment
+    try:
+        return moment + timedelta(minutes=_minutes(own) - _minutes(offset))
+    except ValueError:
+        return None
+
+
+def _minutes(offset: str) -> int:
+    """Return an offset from UTC (&ZZXX) in minutes."""
+    sign = -1 if offset.startswith("-") else 1
+    digits = offset.lstrip("+-")
+    return sign * (int(digits[:2]) * 60 + int(digits[2:4] or 0))
+
+
 def _injection(dataset: Dataset, item: Any, start: datetime, kind: str, name: str) -> datetime:
     said = str(item.get("RadiopharmaceuticalStartDateTime") or "")
-    moment = _moment(said[:8], said[8:].split("+")[0].split("-")[0]) if len(said) >= 12 else None
+    moment = _local_moment(dataset, said) if len(said) >= len("YYYYMMDDHHMM") else None
     if moment is None:
         # A time without a date is of the day of the scan, or of the day before it.
         moment = _moment(start.strftime("%Y%m%d"), item.get("RadiopharmaceuticalStartTime"))

@@ -19,7 +19,13 @@ from napari_medvol.formats.dicom.frames import Frame
 from napari_medvol.formats.dicom.grid import Blend, affine_of, normal_of, tilt_of
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.formats.dicom.mosaic import Tiled
-from napari_medvol.formats.dicom.oddities import malformed, odd_images, tilted, unreadable
+from napari_medvol.formats.dicom.oddities import (
+    malformed,
+    odd_images,
+    tilted,
+    unordered,
+    unreadable,
+)
 from napari_medvol.formats.dicom.pixels import FrameSource
 from napari_medvol.formats.dicom.rows import header_rows, series_name
 from napari_medvol.formats.dicom.series import Stack
@@ -181,7 +187,7 @@ def _report(
     ignored = [(name, value) for name, tag in _IGNORED if (value := lead.text(tag))]
     if lead.spacing_from:
         used.append((lead.spacing_from, _pair(lead.spacing)))
-    findings = [*stack.findings, *odd_images(held)]
+    findings = [*stack.findings, *odd_images(held), *unordered(stack.repeats.sort_key)]
     findings += [*unreadable(held), *said, *malformed(held)]
     if grid is None:
         findings.append(

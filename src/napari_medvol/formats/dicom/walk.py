@@ -30,6 +30,8 @@ from napari_medvol.formats.dicom.syntaxes import BIG_ENDIAN, DEFLATED, IMPLICIT
 
 #: The transfer syntaxes of DICOM itself: all others of them are explicit little-endian.
 _STANDARD: Final = "1.2.840.10008.1.2."
+#: Of pixel data; implicit files say none. A damaged one makes the length elsewhere. PS3.5 8.
+_PIXEL_VRS: Final = frozenset({"", "OB", "OW", "OF", "OD", "UN"})
 _ITEM: Final = 0xFFFEE000
 _ITEM_END: Final = 0xFFFEE00D
 _SEQUENCE_END: Final = 0xFFFEE0DD
@@ -166,6 +168,8 @@ class _Walk:
         tag, vr, head, length = element_at(block, index)
         self._note(WalkedElement(tag, vr, head, block[index : index + head], length, True))
         if tag in tags.PIXEL_TAGS:
+            if vr not in _PIXEL_VRS:
+                raise Unsure(f"pixel data of type {vr!r}")
             self.pixels = pixel_element(tag, at + head, length, vr)
             return at + head
         if length == UNDEFINED:
