@@ -193,6 +193,26 @@ def test_points_are_kept_as_contours_and_said(tmp_path: Path) -> None:
     assert "1 of 3 contours do not lie on a slice" in texts["outside"]
 
 
+def test_contours_may_name_their_images_themselves(tmp_path: Path) -> None:
+    from tests.phantoms.multiframe import group
+
+    images = write_ct(tmp_path)
+    path = write_structures(tmp_path / "rs.dcm", {"a": [("CLOSED_PLANAR", square(9, -2, 2))]})
+    dataset = pydicom.dcmread(path)
+    del dataset.ReferencedFrameOfReferenceSequence
+    del dataset.StructureSetROISequence[0].ReferencedFrameOfReferenceUID
+    named = pydicom.dcmread(images[1]).SOPInstanceUID
+    contour = dataset.ROIContourSequence[0].ContourSequence[0]
+    contour.ContourImageSequence = group(ReferencedSOPInstanceUID=named)
+    dataset.save_as(path)
+
+    ct, labels = read(tmp_path)
+
+    np.testing.assert_array_equal(labels.affine, ct.affine)
+    assert labels.shape == ct.shape
+    assert labels.report.findings == ()
+
+
 def test_a_structure_set_finds_the_image_beside_it(tmp_path: Path) -> None:
     write_ct(tmp_path)
     write_structures(tmp_path / "rs.dcm", {"a": [("CLOSED_PLANAR", square(9, -2, 2))]})

@@ -162,16 +162,28 @@ def _referenced_series(dataset: Dataset) -> set[str]:
     }
 
 
+def _referenced_instances(dataset: Dataset) -> set[str]:
+    """Return the images that contours name themselves. PS3.3 C.8.8.6, Contour Image Sequence."""
+    return {
+        str(image.ReferencedSOPInstanceUID)
+        for region in dataset.get("ROIContourSequence") or []
+        for contour in region.get("ContourSequence") or []
+        for image in contour.get("ContourImageSequence") or []
+        if image.get("ReferencedSOPInstanceUID")
+    }
+
+
 def _grid(
     dataset: Dataset,
     images: Sequence[Volume],
     contours: Sequence[Contour],
     findings: list[Finding],
 ) -> tuple[tuple[int, ...], Affine, str]:
-    wanted = _referenced_series(dataset)
+    wanted, instances = _referenced_series(dataset), _referenced_instances(dataset)
     for image in images:
         uid = next((row.value for row in image.header if row.name == "SeriesInstanceUID"), "")
-        if image.kind == "image" and uid in wanted:
+        is_named = not instances.isdisjoint(row.instance_uid for row in image.report.slices)
+        if image.kind == "image" and (uid in wanted or is_named):
             return image.shape[:3], image.affine, f"the grid of {image.name!r}"
     frame = _frame_of_reference(dataset)
     for image in images:
