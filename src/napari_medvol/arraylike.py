@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -12,12 +13,40 @@ from numpy.typing import DTypeLike, NDArray
 class ArrayLike(NDArrayOperatorsMixin):
     """Operators, ufuncs and the commonest methods of numpy; each reads the whole array.
 
-    A subclass has ``__array__``, ``shape``, ``dtype``, ``ndim``, ``size``, ``__getitem__``. It
-    is taken to be a value that never changes: a copy of it is itself, and pickling it gives a
-    numpy array on the other side, as files and threads stay behind.
+    A subclass has ``shape``, ``dtype``, ``__array__`` and ``__getitem__``. It is taken to be a
+    value that never changes: a copy of it is itself, and pickling it gives a numpy array on
+    the other side, as files and threads stay behind.
     """
 
     __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def shape(self) -> tuple[int, ...]:
+            """Length of each axis."""
+
+        @property
+        def dtype(self) -> np.dtype[Any]:
+            """Type of the values."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the array takes once read."""
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Read what is lazy and let numpy compute."""

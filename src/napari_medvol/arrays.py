@@ -84,27 +84,9 @@ class LazyArray(ArrayLike):
         return self.store.dtype
 
     @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self._axes)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the array takes once read."""
-        return self.size * self.dtype.itemsize
-
-    @property
     def T(self) -> LazyArray:  # noqa: N802 - numpy's own name
         """The view with its axes reversed."""
         return self.transpose()
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __repr__(self) -> str:
         return f"<LazyArray {self.store.source.name!r} {self.shape} {self.dtype}>"

@@ -57,6 +57,9 @@ class ReslicedArray(ArrayLike):
         Index of this array's three space axes to the same world: scale and translation only.
     """
 
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
     def __init__(
         self,
         data: Any,
@@ -73,19 +76,6 @@ class ReslicedArray(ArrayLike):
         self.affine, grid = world_grid(affine, space)
         self._to_data = np.linalg.inv(affine) @ self.affine
         self.shape = (*data.shape[:n_extra], *grid, *data.shape[n_extra + 3 :])
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return prod(self.shape)
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __repr__(self) -> str:
         return f"<ReslicedArray {self.shape} {self.dtype} of {self.data!r}>"
