@@ -18,8 +18,8 @@ from benchmarks.tasks import (
     Run,
     _sorted_by_position,
     middle_ours,
-    scan_dicomsdl,
     task,
+    volume_dicomsdl,
     volume_ours,
 )
 
@@ -194,20 +194,7 @@ def compressed_ours(folder: Path) -> Run:
 
 @task
 def compressed_dicomsdl(folder: Path) -> Run:
-    import dicomsdl
-
-    scan = scan_dicomsdl(folder)
-
-    def run() -> Array:
-        names = scan()
-        out = np.empty((len(names), 512, 512), np.uint16)
-        for name, plane in zip(names, out, strict=True):
-            dicomsdl.open(str(folder / name)).copyFrameData(0, plane)
-        volume = out.view(np.int16)
-        volume += INTERCEPT
-        return volume
-
-    return _once(run)
+    return _once(volume_dicomsdl(folder))
 
 
 @task

@@ -346,7 +346,7 @@ class Bench:
 
     def _sample(self, row: Row, task: str, path: Path, *options: str) -> Sample:
         warm(row.memory_mb)
-        command = [sys.executable, "-W", "ignore", str(ROOT / "benchmarks" / "tasks.py"), task]
+        command = [sys.executable, "-W", "ignore", str(ROOT / "benchmarks" / "sample.py"), task]
         command += [str(path), *options]
         if task.startswith("slider") and not os.environ.get("DISPLAY"):
             if not shutil.which("xvfb-run"):

@@ -211,7 +211,8 @@ def test_affines_are_the_same_within_a_thousandth_of_a_millimetre(
     moved = affine_along("LPS")
     moved[0, 3] += shift
 
-    assert affines.same_affine(affine_along("LPS"), moved, (4, 5, 6)) is same
+    apart = affines.corner_displacement(affine_along("LPS"), moved, (4, 5, 6))
+    assert (apart <= 1e-3) is same
 
 
 @given(grids(), shapes)
@@ -266,9 +267,3 @@ def test_a_matrix_that_leads_nowhere_is_refused_with_its_fault(matrix: Affine, w
 def test_tiny_and_huge_voxels_are_not_singular() -> None:
     for size in (1e-6, 1e6):
         affines.checked_affine(np.diag([size, size, size, 1]), "scan")
-
-
-def test_a_vector_has_three_components() -> None:
-    assert affines.as_vector(["1", "2", "3"]).tolist() == [1, 2, 3]
-    with pytest.raises(ValueError, match="reshape"):
-        affines.as_vector([1, 2])

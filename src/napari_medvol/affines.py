@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import permutations
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -238,13 +238,3 @@ def without_rotation(affine: Affine, shape: Sequence[int]) -> Affine:
     centre = (np.asarray(shape[:3], dtype=np.float64) - 1) / 2
     straight[:3, 3] = apply_affine(affine, centre) - apply_affine(straight, centre)
     return straight
-
-
-def same_affine(one: Affine, other: Affine, shape: Sequence[int], tolerance: float = 1e-3) -> bool:
-    """Return whether no voxel of the grid moves by more than `tolerance` mm."""
-    return corner_displacement(one, other, shape) <= tolerance
-
-
-def as_vector(values: Any) -> NDArray[np.float64]:
-    """Return three finite or non-finite numbers as a float64 vector of shape (3,)."""
-    return np.asarray(values, dtype=np.float64).reshape(3)
