@@ -1,0 +1,1 @@
+"""Steps as text: what a history says, kept in a file, replayed elsewhere."""
