@@ -142,17 +142,56 @@ def test_without_codes_left_and_right_cannot_be_told(tmp_path: Path) -> None:
     assert "no orientation in the file: left and right cannot be told" in warning
 
 
+NO_LENGTHS = [0.0, np.nan, np.inf, -np.inf]
+
+
 @pytest.mark.parametrize(
-    ("stored", "used"), [(-2.0, 2.0), (0.0, 1.0), (np.nan, 1.0), (np.inf, 1.0), (-np.inf, 1.0)]
+    ("form", "stored", "used"),
+    [("auto", -2.0, 2.0), *[("pixdim", stored, 1.0) for stored in NO_LENGTHS]],
 )
 def test_sizes_that_are_no_lengths_are_mended_with_a_warning(
-    tmp_path: Path, stored: float, used: float
+    tmp_path: Path, form: str, stored: float, used: float
 ) -> None:
-    volume = opened(tmp_path, qform_code=1, pixdim=[1, 3, stored, 4, 1, 1, 1, 1])
+    volume = opened(tmp_path, form, qform_code=1, pixdim=[1, 3, stored, 4, 1, 1, 1, 1])
 
     assert volume.zooms == (3, used, 4)
     (warning,) = volume.report.warnings
     assert "along j (pixdim[2])" in warning
+
+
+@pytest.mark.parametrize("stored", NO_LENGTHS)
+@pytest.mark.parametrize("fields", [{}, {"qform_code": 1}], ids=["no codes", "qform"])
+def test_a_grid_that_rests_on_no_length_is_an_error_that_names_the_way_out(
+    tmp_path: Path, fields: dict[str, Any], stored: float
+) -> None:
+    said = rf"x\.nii: pixdim\[2\], the voxel size along j, is {stored:g} .*form=\"pixdim\""
+    with pytest.raises(ReadError, match=said):
+        opened(tmp_path, pixdim=[1, 3, stored, 4, 1, 1, 1, 1], **fields)
+
+
+def test_a_broken_sform_does_not_hide_a_qform_without_lengths(tmp_path: Path) -> None:
+    broken = affine_fields(np.zeros((4, 4))) | QFORM
+    with pytest.raises(ReadError, match=r"pixdim\[3\], the voxel size along k, is 0 "):
+        opened(tmp_path, qform_code=1, **broken | {"pixdim": [1, 2, 2, 0, 1, 1, 1, 1]})
+
+
+@pytest.mark.parametrize("stored", NO_LENGTHS)
+def test_where_the_sform_decides_voxel_sizes_are_a_note(tmp_path: Path, stored: float) -> None:
+    pixdim = [1, 3, stored, 4, 1, 1, 1, 1]
+    volume = opened(tmp_path, **affine_fields(SFORM) | {"pixdim": pixdim})
+
+    np.testing.assert_allclose(volume.affine, SFORM)
+    assert not volume.report.warnings
+    assert [f.kind for f in volume.report.findings] == ["zooms"]
+
+
+@pytest.mark.parametrize("stored", NO_LENGTHS)
+def test_one_slice_without_thickness_opens_with_a_warning(tmp_path: Path, stored: float) -> None:
+    pixdim = [1, 3, 2, stored, 1, 1, 1, 1]
+    volume = opened(tmp_path, shape=(3, 4, 1), qform_code=1, pixdim=pixdim)
+
+    assert volume.zooms == (3, 2, 1)
+    assert any("along k (pixdim[3])" in text for text in volume.report.warnings)
 
 
 def test_sizes_of_axes_that_the_file_lacks_do_not_matter(tmp_path: Path) -> None:

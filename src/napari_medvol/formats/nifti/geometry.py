@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_medvol.affines import Affine, checked_affine, corner_displacement
 from napari_medvol.errors import GeometryError, ReadError
 from napari_medvol.formats.nifti.header import NiftiHeader
-from napari_medvol.report import Finding
+from napari_medvol.report import Finding, Severity
 
 #: ``sform_code`` and ``qform_code``.
 FORM_NAMES: Final = {
@@ -77,11 +77,12 @@ def grid_of(header: NiftiHeader, shape: Sequence[int], form: str, name: str) -> 
     Raises
     ------
     ReadError
-        If the matrix that decides is singular or not finite and no other one is offered.
+        If the matrix that decides is singular or not finite and no other one is offered, or
+        rests on a voxel size that is 0 or not finite; ``"pixdim"`` takes 1 mm for it.
     """
     findings: list[Finding] = []
     unit, factor = _length_unit(header, findings)
-    sizes = _voxel_sizes(header, factor, findings)
+    sizes, odd_sizes = _voxel_sizes(header, factor)
     with np.errstate(all="ignore"):  # what is not finite is refused below, in words
         candidates = {
             "sform": _usable(_sform(header, factor), name),
@@ -89,8 +90,12 @@ def grid_of(header: NiftiHeader, shape: Sequence[int], form: str, name: str) -> 
             "pixdim": _from_sizes(shape, sizes),
         }
     chosen = _chosen(header, candidates, form, name, findings)
+    if chosen != "sform" and form != "pixdim":
+        _refuse_no_lengths(header, shape, name)
     affine = candidates[chosen]
     assert affine is not None
+    severity: Severity = "note" if chosen == "sform" else "warning"
+    findings += [Finding(text, severity, "zooms") for text in odd_sizes]
     if not unit:
         _flag_unlikely(affine, findings)
     sform, qform = candidates["sform"], candidates["qform"]
@@ -107,23 +112,40 @@ def _length_unit(header: NiftiHeader, findings: list[Finding]) -> tuple[str, flo
     return _LENGTHS.get(code, ("", 1.0))
 
 
-def _voxel_sizes(
-    header: NiftiHeader, factor: float, findings: list[Finding]
-) -> NDArray[np.float64]:
-    """Return pixdim[1..3] in mm, made positive; axes that the file lacks are 1 mm."""
-    n_axes = min(int(header["dim"][0]), 3)
-    sizes = np.ones(3)
-    for axis in range(n_axes):
+def _voxel_sizes(header: NiftiHeader, factor: float) -> tuple[NDArray[np.float64], list[str]]:
+    """Return pixdim[1..3] in mm, made positive, and in words what had to be mended.
+
+    Axes that the file lacks are 1 mm.
+    """
+    sizes, odd = np.ones(3), []
+    for axis in range(min(int(header["dim"][0]), 3)):
         stored = float(header["pixdim"][axis + 1])
-        size = abs(stored) if np.isfinite(stored) and stored != 0 else 1.0
+        size = abs(stored) if _is_length(stored) else 1.0
         if size != stored:
-            text = (
+            odd.append(
                 f"voxel size {stored:g} along {'ijk'[axis]} (pixdim[{axis + 1}]) is no length;"
                 f" {size:g} was used"
             )
-            findings.append(Finding(text, kind="zooms"))
         sizes[axis] = size
-    return sizes * factor
+    return sizes * factor, odd
+
+
+def _is_length(stored: float) -> bool:
+    """Return whether a voxel size says how long a voxel is; a minus sign is taken away."""
+    return bool(np.isfinite(stored)) and stored != 0
+
+
+def _refuse_no_lengths(header: NiftiHeader, shape: Sequence[int], name: str) -> None:
+    """Refuse a grid whose voxels have no size along an axis where that moves some of them."""
+    for axis in range(min(int(header["dim"][0]), 3)):
+        stored = float(header["pixdim"][axis + 1])
+        if shape[axis] > 1 and not _is_length(stored):
+            raise ReadError(
+                name,
+                f"pixdim[{axis + 1}], the voxel size along {'ijk'[axis]}, is {stored:g} and no"
+                f" sform places its {shape[axis]} voxels",
+                'Read it with form="pixdim" to take 1 mm for it, or mend the header',
+            )
 
 
 def _sform(header: NiftiHeader, factor: float) -> Affine:
