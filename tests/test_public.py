@@ -25,12 +25,12 @@ def loaded_by(code: str) -> set[str]:
     return {name.partition(".")[0] for name in result.stdout.split()}
 
 
-def test_the_public_names_are_sorted_and_each_leads_somewhere() -> None:
-    assert napari_medvol.__all__ == sorted(napari_medvol.__all__)
+def test_each_public_name_leads_somewhere() -> None:
     assert dir(napari_medvol) == napari_medvol.__all__
     assert set(napari_medvol._HOMES) == set(napari_medvol.__all__)
     for name in napari_medvol.__all__:
-        assert getattr(napari_medvol, name).__name__ == name
+        value = getattr(napari_medvol, name)
+        assert getattr(value, "__name__", name) == name
 
 
 def test_the_small_face_that_the_readme_promises() -> None:

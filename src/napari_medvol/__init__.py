@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from napari_medvol.errors import MedVolError
     from napari_medvol.formats import read
     from napari_medvol.opinion import second_opinion
+    from napari_medvol.ops import OPERATIONS, apply
+    from napari_medvol.recipe import Recipe
     from napari_medvol.viewer.opening import open
     from napari_medvol.viewer.places import from_ras, to_ras
     from napari_medvol.viewer.volumes import volume_of
@@ -19,10 +21,13 @@ if TYPE_CHECKING:
     from napari_medvol.volume import Axis, Step, Volume
 
 __all__ = [
+    "OPERATIONS",
     "Axis",
     "MedVolError",
+    "Recipe",
     "Step",
     "Volume",
+    "apply",
     "from_ras",
     "open",
     "read",
@@ -35,8 +40,11 @@ __all__ = [
 _HOMES = {
     "Axis": "napari_medvol.volume",
     "MedVolError": "napari_medvol.errors",
+    "OPERATIONS": "napari_medvol.ops",
+    "Recipe": "napari_medvol.recipe",
     "Step": "napari_medvol.volume",
     "Volume": "napari_medvol.volume",
+    "apply": "napari_medvol.ops",
     "from_ras": "napari_medvol.viewer.places",
     "open": "napari_medvol.viewer.opening",
     "read": "napari_medvol.formats",

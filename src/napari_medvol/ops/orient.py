@@ -1,0 +1,67 @@
+"""Turn the voxel axes without moving a voxel."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from napari_medvol import affines, arrays
+from napari_medvol.errors import StepError
+from napari_medvol.volume import Step, Volume
+
+_WORLD_AXIS: Final = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
+_POSITIVE: Final = "RAS"
+
+
+def orient(volume: Volume, axcodes: str = "RAS") -> Volume:
+    """Permute and flip the voxel axes until their positive ends are `axcodes`.
+
+    The voxels stay where they are in world: only the order in which they are stored changes. An
+    oblique volume keeps its obliquity.
+
+    Parameters
+    ----------
+    volume : Volume
+    axcodes : str
+        Letters of the positive ends of (i, j, k), as nibabel names them: ``"LPS"`` is what
+        DICOM and ITK call RAI ("from" letters).
+
+    Returns
+    -------
+    Volume
+        Its data are a view: nothing is read or copied.
+
+    Raises
+    ------
+    StepError
+        If `axcodes` does not name each of the three directions once.
+    """
+    codes = _checked(volume, axcodes)
+    now = affines.orientation(volume.affine)
+    wanted = [_WORLD_AXIS[letter] for letter in codes]
+    order = [int(np.flatnonzero(now[:, 0] == world)[0]) for world in wanted]
+    signs = [1, 1, 1]
+    for axis, letter in zip(order, codes, strict=True):
+        signs[axis] = 1 if (letter in _POSITIVE) == (now[axis, 1] > 0) else -1
+    data = volume.data
+    for axis in range(3):
+        if signs[axis] < 0:
+            data = arrays.flip(data, axis)
+    return volume.derive(
+        Step("orient", {"axcodes": codes}),
+        data=arrays.transpose(data, [*order, *range(3, data.ndim)]),
+        affine=affines.reoriented(volume.affine, volume.shape, order, signs),
+    )
+
+
+def _checked(volume: Volume, axcodes: str) -> str:
+    codes = str(axcodes).upper()
+    if sorted(_WORLD_AXIS.get(letter, 9) for letter in codes) != [0, 1, 2]:
+        raise StepError(
+            f"orient {volume.name!r}",
+            f"{axcodes!r} does not name each of right/left, anterior/posterior and"
+            " superior/inferior once",
+            "Give three letters of R L A P S I, such as RAS or LPS",
+        )
+    return codes
