@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from napari_medvol.formats.nifti.inheritance import side_files
 from napari_medvol.report import Finding
 from napari_medvol.volume import Axis, Field, Volume
 
@@ -49,11 +50,12 @@ _SAME_TIME: Final = (0.01, 0.0005)
 
 
 def with_sidecars(volume: Volume, folder: Path, stem: str) -> Volume:
-    """Return the volume with what the side files of the same stem say.
+    """Return the volume with what its side files say.
 
-    Header rows of the JSON file in a group of their own; where ``.bval`` and ``.bvec`` have
+    Header rows of the JSON files in a group of their own; where ``.bval`` and ``.bvec`` have
     as many entries as there are volumes, the axis of time becomes the axis ``b``, its values
-    (b-value in s/mm², direction).
+    (b-value in s/mm², direction). In a BIDS dataset, files of upper folders count too: of two
+    that say the same name, and of two ``.bval``, the nearest to the scan.
 
     Parameters
     ----------
@@ -64,12 +66,18 @@ def with_sidecars(volume: Volume, folder: Path, stem: str) -> Volume:
         Name of its file without suffixes.
     """
     findings: list[Finding] = []
-    volume = _with_json(volume, folder / f"{stem}.json", findings)
-    volume = _with_gradients(volume, folder / f"{stem}.bval", folder / f"{stem}.bvec", findings)
+    files = side_files(folder, stem, (".json", ".bval", ".bvec"))
+    volume = _with_json(volume, files[".json"], findings)
+    volume = _with_gradients(volume, _nearest(files[".bval"]), _nearest(files[".bvec"]), findings)
     if not findings:
         return volume
     report = replace(volume.report, findings=(*volume.report.findings, *findings))
     return replace(volume, report=report)
+
+
+def _nearest(files: Sequence[Path]) -> Path:
+    """Return the last file that is there, the scan's own if none is."""
+    return next((path for path in reversed(files) if path.is_file()), files[-1])
 
 
 def _text_of(path: Path, findings: list[Finding]) -> str | None:
@@ -96,23 +104,43 @@ def _odd(path: Path, what: str) -> Finding:
     return Finding(f"{path.name} {what}", "warning", "sidecar")
 
 
-def _with_json(volume: Volume, path: Path, findings: list[Finding]) -> Volume:
+def _with_json(volume: Volume, files: Sequence[Path], findings: list[Finding]) -> Volume:
+    """Return the volume with the names of all files, each as the nearest file says it."""
+    said: dict[str, Any] = {}
+    source: dict[str, Path] = {}
+    for path in files:
+        own = _said_in(path, findings)
+        said.update(own)
+        source.update(dict.fromkeys(own, path))
+    findings += _inherited(files[-1], source.values())
+    findings += _disagreements(volume, said, source)
+    rows = [
+        Field(GROUP, name, _plain(value), _UNITS.get(name, "")) for name, value in said.items()
+    ]
+    return replace(volume, header=(*volume.header, *rows)) if rows else volume
+
+
+def _said_in(path: Path, findings: list[Finding]) -> dict[str, Any]:
     text = _text_of(path, findings)
     if text is None:
-        return volume
+        return {}
     try:
         said = json.loads(text)
     except (ValueError, RecursionError) as error:
         findings.append(_odd(path, f"is no JSON and was not used ({error})"))
-        return volume
+        return {}
     if not isinstance(said, dict):
         findings.append(_odd(path, "holds no names with values and was not used"))
-        return volume
-    findings += _disagreements(volume, said, path)
-    rows = [
-        Field(GROUP, name, _plain(value), _UNITS.get(name, "")) for name, value in said.items()
-    ]
-    return replace(volume, header=(*volume.header, *rows))
+        return {}
+    return said
+
+
+def _inherited(own: Path, sources: Iterable[Path]) -> list[Finding]:
+    """Return which files other than the scan's own were taken."""
+    names = [path.name for path in dict.fromkeys(sources) if path != own]
+    if not names:
+        return []
+    return [Finding(f"side files of the dataset: {', '.join(names)}", "note", "inherited")]
 
 
 def _plain(value: Any) -> str:
@@ -124,19 +152,21 @@ def _plain(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _disagreements(volume: Volume, said: dict[str, Any], path: Path) -> list[Finding]:
-    """Return where the side file and the header of the scan say two things."""
+def _disagreements(
+    volume: Volume, said: dict[str, Any], source: Mapping[str, Path]
+) -> list[Finding]:
+    """Return where the side files and the header of the scan say two things."""
     findings = []
     time = next((axis for axis in volume.axes if axis.name == "t"), None)
     repetition = _number(said.get("RepetitionTime"))
     if time is not None and repetition is not None:
         text = _about_time(time, repetition)
-        findings += [_odd(path, text)] if text else []
+        findings += [_odd(source["RepetitionTime"], text)] if text else []
     timing = said.get("SliceTiming")
     along = "ijk".find(str(said.get("SliceEncodingDirection", "k"))[:1])
     if isinstance(timing, list) and along >= 0 and len(timing) != volume.shape[along]:
         text = f"gives {len(timing)} slice times, the scan has {volume.shape[along]} slices"
-        findings.append(_odd(path, text))
+        findings.append(_odd(source["SliceTiming"], text))
     return findings
 
 
