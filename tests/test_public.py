@@ -26,7 +26,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_each_public_name_leads_somewhere() -> None:
-    assert dir(napari_medvol) == napari_medvol.__all__
+    assert set(dir(napari_medvol)) == set(napari_medvol.__all__)
     assert set(napari_medvol._HOMES) == set(napari_medvol.__all__)
     for name in napari_medvol.__all__:
         value = getattr(napari_medvol, name)
