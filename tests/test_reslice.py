@@ -3,9 +3,11 @@ from __future__ import annotations
 import time
 from copy import deepcopy
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 
 from napari_medvol.affines import apply_affine, zooms
 from napari_medvol.arrays import LazyArray
@@ -314,3 +316,27 @@ def test_a_place_halfway_between_voxels_is_painted_where_it_is_seen() -> None:
     for x in range(1, labels.shape[0] - 1):
         labels[(x, *middle[1:])] = x + 1
         assert labels[(x, *middle[1:])] == x + 1
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8, np.float32, np.float64])
+def test_another_grid_and_float_values_are_what_scipy_finds_at_those_points(dtype: Any) -> None:
+    voxels = np.random.default_rng(5).integers(0, 250, (14, 12, 11)).astype(dtype)
+    affine = rotated(np.diag([2.0, 1.5, 1.2, 1.0]), 17)
+    grid = np.diag([0.7, 1.3, 0.9, 1.0])
+    grid[:3, 3] = (-3.0, 2.0, 1.0)
+    result = ReslicedArray(
+        voxels, affine, grid=(grid, (20, 21, 22)), outside=np.nan, dtype=np.float32
+    )
+
+    index = np.indices((20, 21, 22)).reshape(3, -1)
+    at = (np.linalg.inv(affine) @ grid @ np.vstack([index, np.ones(index.shape[1])]))[:3]
+    expected = map_coordinates(voxels.astype(np.float64), at, order=1, mode="nearest")
+    n = np.array(voxels.shape)[:, np.newaxis]
+    outside = ((at < -0.5) | (at > n - 0.5)).any(axis=0)
+    expected[outside] = np.nan
+
+    assert 100 < outside.sum() < outside.size - 100
+    np.testing.assert_allclose(
+        np.asarray(result).ravel(), expected, rtol=0, atol=1e-5 * float(voxels.max())
+    )
+    np.testing.assert_array_equal(result[:, 3], np.asarray(result)[:, 3])

@@ -20,7 +20,12 @@ _BLOCK: Final = 16_384
 
 
 def interpolated(
-    voxels: Array, linear: Matrix, offset: Matrix, shape: tuple[int, ...], nearest: bool
+    voxels: Array,
+    linear: Matrix,
+    offset: Matrix,
+    shape: tuple[int, ...],
+    nearest: bool,
+    dtype: np.dtype[Any] | None = None,
 ) -> Array:
     """Return the values of `voxels` on a box of another grid.
 
@@ -34,18 +39,20 @@ def interpolated(
         Of the result.
     nearest : bool
         The nearest voxel instead of linear interpolation between eight.
+    dtype : dtype, optional
+        Of the result; by default that of `voxels`.
 
     Returns
     -------
     array of `shape`
-        In the type of `voxels`, rounded where that is integral; beyond the edge, the edge's
-        value.
+        Rounded where its type is integral; beyond the edge, the edge's value.
     """
     if voxels.dtype == np.bool_:
         voxels = voxels.view(np.uint8)
     elif not voxels.dtype.isnative:
         voxels = voxels.astype(voxels.dtype.newbyteorder("="))
-    out = np.empty(shape, dtype=voxels.dtype)
+    out = np.empty(shape, dtype=voxels.dtype if dtype is None else dtype)
+    is_rounded = out.dtype.kind in "iu"
     # Blocks of rows along the longest axis: what is computed stays in the processor's cache.
     longest = int(np.argmax(shape))
     others = [axis for axis in range(3) if axis != longest]
@@ -64,7 +71,8 @@ def interpolated(
             + linear[d, longest] * along
             for d in range(3)
         ]
-        rows[start : start + at_once] = source.nearest(index) if nearest else source.linear(index)
+        values = source.nearest(index) if nearest else source.linear(index)
+        rows[start : start + at_once] = np.rint(values) if is_rounded and not nearest else values
     if is_view:
         return out
     turned = rows.reshape(*(shape[axis] for axis in others), shape[longest])
@@ -107,7 +115,7 @@ class _Flat:
         return self._row.take(place)
 
     def linear(self, index: Sequence[Matrix]) -> Array:
-        """Return the values between the voxels, rounded where voxels are integers."""
+        """Return the values between the voxels, as float."""
         small = self.dtype.itemsize <= 2 or self.dtype == np.float32
         real = np.float32 if small else np.float64
         place = np.zeros(index[0].shape, dtype=np.intp)
@@ -117,8 +125,7 @@ class _Flat:
             weights.append((at - below).astype(real))
             steps.append(step if n > 1 else 0)
             place += below * step
-        values = self._between(place, weights, steps, real)
-        return np.rint(values) if self.dtype.kind in "iu" else values
+        return self._between(place, weights, steps, real)
 
     def _between(
         self, place: NDArray[np.intp], weights: list[Array], steps: list[int], real: Any

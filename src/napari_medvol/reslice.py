@@ -1,4 +1,4 @@
-"""A lazy array on a world-aligned grid, interpolated from voxels that lie askew.
+"""A lazy array on a world-aligned grid, interpolated from voxels that lie on another one.
 
 One plane at a time: what is asked for is computed, from the part of the voxels that it needs.
 """
@@ -50,11 +50,15 @@ class ReslicedArray(ArrayLike):
         Nearest neighbour (labels) instead of linear interpolation.
     outside : float
         Value where no voxel is.
+    grid : (4, 4) array and three ints, optional
+        Affine and shape of the grid; by default :func:`world_grid`, which encloses every voxel.
+    dtype : dtype, optional
+        Of the values; by default that of `data`. A float type keeps what is between integers.
 
     Attributes
     ----------
     affine : (4, 4) array
-        Index of this array's three space axes to the same world: scale and translation only.
+        Index of this array's three space axes to the same world.
     """
 
     shape: tuple[int, ...]
@@ -68,14 +72,16 @@ class ReslicedArray(ArrayLike):
         *,
         nearest: bool = False,
         outside: float = 0.0,
+        grid: tuple[Matrix, Sequence[int]] | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         self.data, self.n_extra, self.nearest = data, n_extra, nearest
-        self.dtype = np.dtype(data.dtype)
+        self.dtype = np.dtype(data.dtype if dtype is None else dtype)
         self.outside = _fitting(outside, self.dtype)
         space = tuple(data.shape[n_extra : n_extra + 3])
-        self.affine, grid = world_grid(affine, space)
+        self.affine, n_planes = grid or world_grid(affine, space)
         self._to_data = np.linalg.inv(affine) @ self.affine
-        self.shape = (*data.shape[:n_extra], *grid, *data.shape[n_extra + 3 :])
+        self.shape = (*data.shape[:n_extra], *n_planes, *data.shape[n_extra + 3 :])
 
     def __repr__(self) -> str:
         return f"<ReslicedArray {self.shape} {self.dtype} of {self.data!r}>"
@@ -202,7 +208,7 @@ class ReslicedArray(ArrayLike):
         box = [_not_empty(part, n) for part, n in zip(box, n_voxels, strict=True)]
         voxels = np.asarray(data[(*at, *box)])
         offset = first[:3] - [part.start for part in box] + (_TIE if self.nearest else 0.0)
-        values = interpolated(voxels, linear, offset, shape, self.nearest)
+        values = interpolated(voxels, linear, offset, shape, self.nearest, self.dtype)
         out = values.astype(self.dtype, copy=False)
         out[~_inside(linear, first[:3], shape, n_voxels)] = self.outside
         return out
