@@ -35,6 +35,18 @@ class Factor(NamedTuple):
     ranked: bool = False
     by_instance: bool = False
 
+    def words(self, value: Any) -> str:
+        """Return a value of the axis for people: ``"echo 20 ms"``, ``"b 1000 s/mm²"``."""
+        if value is None:
+            return f"without {self.element}"
+        if isinstance(value, tuple):
+            # A b-value with its direction: (b, (x, y, z)).
+            value, direction = value if len(value) == 2 else (value, ())
+            along = ", ".join(f"{part:.2f}" for part in direction)
+            return f"{self.words(value)} ({along})" if along else self.words(value)
+        shown = f"{value:g}" if isinstance(value, float) else str(value)
+        return f"{self.axis} {shown} {self.unit}".rstrip()
+
 
 def _number(tag: int, scale: float = 1.0) -> Callable[[Frame], float | None]:
     def value(frame: Frame) -> float | None:

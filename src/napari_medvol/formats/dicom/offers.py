@@ -69,8 +69,7 @@ def offers(volume: Volume) -> list[Offer]:
 
 def _offer(native: DicomNative, value: str, title: str) -> Offer:
     # A real-world map is looked for in every file by its whole header: here one has to do.
-    held = [frame for row in native.stack.repeats.table for frame in row]
-    frames = [frame for frame in held if not frame.header.problem]
+    frames = [frame for frame in native.stack.repeats.held if not frame.header.problem]
     try:
         conversion = conversion_of(frames[:1] if value == "rwv" else frames, value)
     except ReadError as error:

@@ -82,7 +82,7 @@ def _images(headers: Sequence[Header], choices: Choices, refused: list[ReadError
         if id(header) not in apart
         for frame in _frames(header, choices, alike)
     ]
-    stacks = [s for s in stacks_of(frames, choices.gaps) if _has_pixels(s.repeats.table)]
+    stacks = [s for s in stacks_of(frames, choices.gaps) if _has_pixels(s.repeats.held)]
     # A unit that was asked for and cannot be had is an error, whatever else there is.
     errors = refused if choices.value in _ALWAYS_THERE else None
     makers = [partial(_one_volume, stack, choices) for stack in stacks]
@@ -120,8 +120,8 @@ def _frames(header: Header, choices: Choices, alike: Alike) -> list[Frame]:
     return [tile for frame in frames for tile in tiles_of(frame, choices.mosaic)]
 
 
-def _has_pixels(table: Sequence[Sequence[Frame]]) -> bool:
-    return any(not frame.header.problem for row in table for frame in row)
+def _has_pixels(frames: Sequence[Frame]) -> bool:
+    return any(not frame.header.problem for frame in frames)
 
 
 def _images_beside(structures: Sequence[Header], choices: Choices) -> list[Volume]:

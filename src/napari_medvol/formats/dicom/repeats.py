@@ -30,18 +30,27 @@ class Repeats:
     ----------
     axes : tuple of Axis
         As a Volume has them: the first is the fourth axis of the data.
-    table : list of list of Frame
+    table : sequence of sequence of Frame or None
         One row per position; a row runs over the extra axes in Fortran order, first fastest.
+        None where the series lost an image.
     sort_key : str
         Elements that decided, for the report.
     shape : tuple of int
         Length of each axis.
+    factors : tuple of Factor
+        What told the images of a position apart, one an axis.
     """
 
     axes: tuple[Axis, ...]
-    table: list[list[Frame]]
+    table: Sequence[Sequence[Frame | None]]
     sort_key: str
     shape: tuple[int, ...] = ()
+    factors: tuple[Factor, ...] = ()
+
+    @property
+    def held(self) -> list[Frame]:
+        """The images that there are, in the order of the table."""
+        return [frame for row in self.table for frame in row if frame is not None]
 
 
 def repeats_of(positions: Positions) -> Repeats:
@@ -206,7 +215,9 @@ def _laid_out(chosen: _Chosen, positions: Positions) -> Repeats:
         _axis(factor, [[row[a * stride] for a in range(size)] for row in table])
         for (factor, _), size, stride in zip(chosen, sizes, strides, strict=True)
     ]
-    return Repeats(tuple(axes), table, ", ".join(f.element for f, _ in chosen), tuple(sizes))
+    factors = tuple(factor for factor, _ in chosen)
+    key = ", ".join(factor.element for factor in factors)
+    return Repeats(tuple(axes), table, key, tuple(sizes), factors)
 
 
 def _axis(factor: Factor, along: list[list[Frame]]) -> Axis:

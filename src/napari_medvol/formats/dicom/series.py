@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,9 +12,10 @@ import numpy as np
 
 from napari_medvol.formats.choices import Gaps
 from napari_medvol.formats.dicom import tags
-from napari_medvol.formats.dicom.factors import SEQUENCE, TELLING
+from napari_medvol.formats.dicom.factors import SEQUENCE, TELLING, Factor
 from napari_medvol.formats.dicom.frames import Frame, extent_of
-from napari_medvol.formats.dicom.grid import Grid, grids_of, normal_of
+from napari_medvol.formats.dicom.grid import Blend, Grid, grids_of, normal_of
+from napari_medvol.formats.dicom.holes import lost_images, repeats_with_holes
 from napari_medvol.formats.dicom.repeats import Repeats, repeats_of
 from napari_medvol.report import Finding
 
@@ -35,16 +36,19 @@ class Stack:
     repeats : Repeats
         Row n of its table: the images at slice n of the grid.
     findings : tuple of Finding
+    told_apart_by : str
+        What distinguishes it from other volumes of its series, in words; empty if nothing.
     """
 
     grid: Grid | None
     repeats: Repeats
     findings: tuple[Finding, ...] = ()
+    told_apart_by: str = ""
 
     @property
     def first(self) -> Frame:
         """An image that speaks for all."""
-        return self.repeats.table[0][0]
+        return next(frame for row in self.repeats.table for frame in row if frame is not None)
 
 
 def stacks_of(frames: Sequence[Frame], gaps: Gaps | None) -> list[Stack]:
@@ -98,7 +102,7 @@ def _patients(frames: list[Frame]) -> list[tuple[list[Frame], tuple[Finding, ...
 def _series_order(stack: Stack) -> tuple[str, float, str, tuple[float, str, int, int]]:
     first = stack.first
     number = first.number_of(tags.SERIES_NUMBER)
-    lead = min((f for row in stack.repeats.table for f in row), key=lambda f: f.order)
+    lead = min(stack.repeats.held, key=lambda f: f.order)
     return (
         f"{first.text(tags.STUDY_DATE)} {first.text(tags.STUDY_INSTANCE_UID)}",
         np.inf if number is None else number,
@@ -271,13 +275,16 @@ def _placed(positions: list[list[Frame]], gaps: Gaps | None) -> list[Stack]:
     """Return the volumes that images at sorted positions make."""
     if len({len(row) for row in positions}) > 1:
         return _uneven(positions, gaps)
+    return [
+        Stack(_renumbered(grid), repeats_of([positions[number] for number in grid.members]))
+        for grid in _grids(positions, gaps)
+    ]
+
+
+def _grids(positions: list[list[Frame]], gaps: Gaps | None) -> list[Grid]:
     lead = positions[0][0]
     places = np.array([_place(row[0]) for row in positions])
-    stacks = []
-    for grid in grids_of(places, _normal(lead), gaps, _single_extent(lead)):
-        rows = [positions[number] for number in grid.members]
-        stacks.append(Stack(_renumbered(grid), repeats_of(rows)))
-    return stacks
+    return grids_of(places, _normal(lead), gaps, _single_extent(lead))
 
 
 def _renumbered(grid: Grid) -> Grid:
@@ -312,12 +319,39 @@ def _uneven(positions: list[list[Frame]], gaps: Gaps | None) -> list[Stack]:
     if dropped:
         finding = Finding(_dropped_text(dropped), "warning", "duplicate")
         return _found(_placed(positions, gaps), finding)
+    whole = None if gaps == "split" else _with_holes(positions, gaps)
+    if whole is not None:
+        return [whole]
     parts = _parts_by_element(positions) or _parts_by_rank(positions)
-    stacks = [stack for part in parts for stack in _placed(part, gaps)]
+    stacks = [
+        replace(stack, told_apart_by=words)
+        for words, part in parts
+        for stack in _placed(part, gaps)
+    ]
     text = (
         f"positions have between {fewest} and {most} images each: opened as {len(stacks)} volumes"
     )
     return _found(stacks, Finding(text, "warning", "uneven"))
+
+
+def _with_holes(positions: list[list[Frame]], gaps: Gaps | None) -> Stack | None:
+    """Return one volume with blank planes, where elements tell which images are lost."""
+    repeats = repeats_with_holes(positions)
+    if repeats is None:
+        return None
+    grids = _grids(positions, gaps)
+    if len(grids) > 1 or any(isinstance(slot, Blend) for slot in grids[0].slots):
+        return None
+    lost = lost_images(repeats)
+    normal = _normal(positions[0][0])
+    places = [f"{_along(positions[n][0], normal):.2f} mm, {words}" for n, words in lost[:5]]
+    more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+    total = len(lost) + len(repeats.held)
+    verb = "is" if len(lost) == 1 else "are"
+    text = (
+        f"{len(lost)} of {total} images {verb} missing and left blank: {'; '.join(places)}{more}"
+    )
+    return Stack(grids[0], repeats, (Finding(text, "warning", "missing"),))
 
 
 def _without_same_pixels(positions: list[list[Frame]]) -> tuple[list[list[Frame]], int]:
@@ -347,30 +381,36 @@ def _fingerprint(frame: Frame) -> bytes:
     return hashlib.sha256(stored + str(frame.number).encode()).digest()
 
 
-def _parts_by_element(positions: list[list[Frame]]) -> list[list[list[Frame]]]:
+#: Some images of every position, and what they have in common, in words.
+_Part = tuple[str, list[list[Frame]]]
+
+
+def _parts_by_element(positions: list[list[Frame]]) -> list[_Part]:
     """Split by the first element whose values make parts with as many images everywhere."""
     for factor in (*TELLING, *SEQUENCE):
-        parts = _split(positions, factor.value)
-        if len(parts) > 1 and all(len({len(row) for row in part}) == 1 for part in parts):
+        parts = _split(positions, factor)
+        if len(parts) > 1 and all(len({len(row) for row in part}) == 1 for _, part in parts):
             return parts
     return []
 
 
-def _split(positions: list[list[Frame]], value: Callable[[Frame], Any]) -> list[list[list[Frame]]]:
-    values = {repr(value(frame)) for row in positions for frame in row}
+def _split(positions: list[list[Frame]], factor: Factor) -> list[_Part]:
+    values = {repr(value := factor.value(f)): value for row in positions for f in row}
     if len(values) > max(map(len, positions)):
         return []
     parts = []
-    for wanted in sorted(values):
-        rows = [[f for f in row if repr(value(f)) == wanted] for row in positions]
-        parts.append([row for row in rows if row])
+    for wanted, value in sorted(values.items()):
+        rows = [[f for f in row if repr(factor.value(f)) == wanted] for row in positions]
+        parts.append((factor.words(value), [row for row in rows if row]))
     return parts
 
 
-def _parts_by_rank(positions: list[list[Frame]]) -> list[list[list[Frame]]]:
+def _parts_by_rank(positions: list[list[Frame]]) -> list[_Part]:
     """Return the images that every position has, and apart from them the surplus ones."""
     fewest = min(map(len, positions))
     ordered = [sorted(row, key=lambda f: f.order) for row in positions]
-    parts = [[row[:fewest] for row in ordered]]
-    surplus = range(fewest, max(map(len, positions)))
-    return parts + [[[row[rank]] for row in ordered if len(row) > rank] for rank in surplus]
+    parts: list[_Part] = [("", [row[:fewest] for row in ordered])]
+    for rank in range(fewest, max(map(len, positions))):
+        rows = [[row[rank]] for row in ordered if len(row) > rank]
+        parts.append((f"surplus image {rank + 1}", rows))
+    return parts

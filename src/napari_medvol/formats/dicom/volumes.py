@@ -95,7 +95,7 @@ def volume_of_stack(stack: Stack, choices: Choices) -> Volume:
     choices : Choices
     """
     lead = stack.first
-    held = [f for row in stack.repeats.table for f in row if not f.header.problem]
+    held = [frame for frame in stack.repeats.held if not frame.header.problem]
     conversion = conversion_of(held, choices.value)
     data, frames = _data(stack, conversion, always_float=choices.value == "float")
     axes = stack.repeats.axes
@@ -110,7 +110,7 @@ def volume_of_stack(stack: Stack, choices: Choices) -> Volume:
         frame_of_reference=lead.text(tags.FRAME_OF_REFERENCE_UID) or None,
         header=header_rows(lead),
         native=DicomNative(frames, stack, choices),
-        name=series_name(lead),
+        name=f"{series_name(lead)} {stack.told_apart_by}".rstrip(),
         report=_report(stack, frames, conversion.findings),
     )
 
@@ -178,7 +178,7 @@ def _report(
 ) -> GeometryReport:
     lead = stack.first
     grid = stack.grid
-    held = [frame for row in stack.repeats.table for frame in row]
+    held = stack.repeats.held
     common = {
         "files": tuple(dict.fromkeys(str(frame.header.path) for frame in held)),
         "slices": _slice_rows(stack, frames),
