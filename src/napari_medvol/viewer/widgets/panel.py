@@ -1,0 +1,254 @@
+"""What all dock widgets share: a status line, callbacks that end with them, a box of layers."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar
+
+from magicgui.widgets import ComboBox, Container, Widget
+from napari.layers import Image, Labels, Layer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QWidget
+
+from napari_medvol.errors import MedVolError
+
+LayerKind = Literal["image", "labels"]
+
+P = ParamSpec("P")
+SomePanel = TypeVar("SomePanel", bound="Panel")
+
+_CLASSES: Final = {"image": Image, "labels": Labels}
+_LAYER_EVENTS: Final = ("inserted", "removed", "reordered", "renamed")
+_ERROR: Final = "color: #e0604f"
+_WIDEST_NAME: Final = 16
+
+#: What disconnecting raises where the other side is gone already.
+_GONE: Final = (RuntimeError, TypeError, ValueError, KeyError)
+
+
+class Panel(Container[Widget]):
+    """A dock widget of this plugin.
+
+    Forms come first, then what :meth:`add_native` is given, then the status line. When the
+    dock widget is closed, every connection made by :meth:`connect` is undone, and the Qt side
+    is deleted; hiding, floating and docking it elsewhere change nothing.
+
+    Parameters
+    ----------
+    viewer : Viewer or ViewerModel
+    labels : bool
+        Whether magicgui writes the names of the parts beside them.
+    """
+
+    def __init__(self, viewer: Any, *, labels: bool = True) -> None:
+        super().__init__(labels=labels)
+        # napari hands plugins a proxy whose layers are never `is` the layers of events.
+        self.viewer = getattr(viewer, "__wrapped__", viewer)
+        self._undo: list[Callable[[], Any]] = []
+        self._is_closed = False
+        self._was_docked = False
+        #: Name of the handler whose error the status line shows.
+        self.failed = ""
+        self._status = _status_line()
+        self.native.layout().addWidget(self._status)
+        self.native_parent_changed.connect(self._on_parent)
+        self.native.destroyed.connect(self._release)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the panel was closed for good."""
+        return self._is_closed
+
+    @property
+    def status(self) -> str:
+        """What the status line says."""
+        return str(self._status.text())
+
+    def say(self, text: str, error: bool = False) -> None:
+        """Write one line under the widget; an empty text takes the line away.
+
+        Parameters
+        ----------
+        text : str
+            Plain: what a file says is never taken for markup.
+        error : bool
+            Whether it is to stand out.
+        """
+        if self._is_closed:
+            return
+        self.failed = ""
+        self._status.setText(text)
+        self._status.setStyleSheet(_ERROR if error else "")
+        self._status.setVisible(bool(text))
+
+    def connect(self, emitter: Any, callback: Callable[..., Any]) -> None:
+        """Connect `callback` until the panel is closed.
+
+        Parameters
+        ----------
+        emitter : EventEmitter, SignalInstance or Qt signal
+            Whatever has ``connect`` and ``disconnect``.
+        callback : callable
+        """
+        emitter.connect(callback)
+        self.at_close(lambda: emitter.disconnect(callback))
+
+    def at_close(self, undo: Callable[[], Any]) -> None:
+        """Call `undo` when the panel is closed; what was asked for last is done first."""
+        self._undo.append(undo)
+
+    def add_native(self, widget: QWidget, stretch: int = 0) -> None:
+        """Put a Qt widget under what is there, above the status line."""
+        layout = self.native.layout()
+        layout.insertWidget(layout.count() - 1, widget, stretch)
+
+    def close(self) -> None:
+        """Close for good."""
+        self._release()
+        with suppress(RuntimeError):
+            super().close()
+            self.native.deleteLater()
+
+    def _on_parent(self, parent: Any) -> None:
+        if parent is not None:
+            self._was_docked = True
+        elif self._was_docked and not self._is_closed:
+            # Later: what moves a widget elsewhere takes it out of its parent first.
+            QTimer.singleShot(0, self._close_if_left)
+
+    def _close_if_left(self) -> None:
+        with suppress(RuntimeError):
+            if self.native.parent() is None:
+                self.close()
+
+    def _release(self, *_: Any) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        # napari connects it to the layers when it docks the widget, and forgets it there.
+        for name in _LAYER_EVENTS:
+            self._undo.append(_undoing(self.viewer, name, self.reset_choices))
+        self._undo += [box.release for box in _boxes(self)]
+        while self._undo:
+            with suppress(*_GONE):
+                self._undo.pop()()
+
+
+def acting(
+    handler: Callable[Concatenate[SomePanel, P], Any],
+) -> Callable[Concatenate[SomePanel, P], None]:
+    """Say in the status line what a handler of a panel could not do.
+
+    Only errors that a user can act on are caught. The line goes when the same handler succeeds.
+    """
+
+    @wraps(handler)
+    def act(panel: SomePanel, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            handler(panel, *args, **kwargs)
+        except MedVolError as error:
+            name = Path(error.what).name or error.what
+            panel.say(str(MedVolError(name, error.why, error.fix)), error=True)
+            panel.failed = handler.__name__
+        else:
+            if panel.failed == handler.__name__:
+                panel.say("")
+
+    return act
+
+
+class LayerBox(ComboBox):
+    """A choice of one of the viewer's layers; ``value`` is the layer, or None.
+
+    It stays on its layer when others come, go or are renamed. When its layer is deleted it
+    goes to the first one left. The active layer is chosen at first.
+
+    Parameters
+    ----------
+    viewer : Viewer or ViewerModel
+    kinds : sequence of {"image", "labels"}
+        Layers that hold voxels; no other layer is offered.
+    nullable : bool
+        Whether none is a choice.
+    **options
+        Of magicgui's ``ComboBox``: ``name``, ``label``, ``tooltip``.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        kinds: Sequence[LayerKind] = ("image", "labels"),
+        nullable: bool = False,
+        **options: Any,
+    ) -> None:
+        self._viewer = getattr(viewer, "__wrapped__", viewer)
+        self._classes = tuple(_CLASSES[kind] for kind in kinds)
+        self._shown: list[tuple[str, Layer]] = []
+        super().__init__(choices=self._offered, nullable=nullable, **options)
+        box = self.native
+        if isinstance(box, QComboBox):
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            box.setMinimumContentsLength(_WIDEST_NAME)
+        active = self._viewer.layers.selection.active
+        if not nullable and any(layer is active for _, layer in self._shown):
+            self.value = active
+        for name in _LAYER_EVENTS:
+            _event(self._viewer, name).connect(self.reset_choices)
+
+    def release(self) -> None:
+        """Stop following the viewer."""
+        for name in _LAYER_EVENTS:
+            _event(self._viewer, name).disconnect(self.reset_choices)
+
+    def reset_choices(self, *_: Any) -> None:
+        """Offer the layers that are there now."""
+        offered = list(self._offered())
+        if offered == self._shown and len(self) == len(offered) + bool(self._nullable):
+            return
+        before = self.value
+        self._shown = offered
+        names_of_others = [name for name, layer in offered if layer is not before]
+        with self.changed.blocked():
+            # magicgui tells choices by their names, and a name may have gone to another layer.
+            super().reset_choices()
+            kept = before is not None and any(layer is before for _, layer in offered)
+            if kept:
+                self.value = before
+            elif before is not None and self.current_choice in names_of_others:
+                self.value = None if self._nullable else offered[0][1]
+        if self.value is not before:
+            self.changed.emit(self.value)
+
+    def _offered(self, *_: Any) -> Iterator[tuple[str, Layer]]:
+        for layer in self._viewer.layers:
+            if isinstance(layer, self._classes):
+                yield layer.name, layer
+
+
+def _status_line() -> QLabel:
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    label.setVisible(False)
+    return label
+
+
+def _event(viewer: Any, name: str) -> Any:
+    return getattr(viewer.layers.events, name)
+
+
+def _undoing(viewer: Any, name: str, callback: Callable[..., Any]) -> Callable[[], Any]:
+    return lambda: _event(viewer, name).disconnect(callback)
+
+
+def _boxes(parts: Iterable[Widget]) -> Iterator[LayerBox]:
+    for part in parts:
+        if isinstance(part, LayerBox):
+            yield part
+        elif isinstance(part, Container):
+            yield from _boxes(part)

@@ -1,0 +1,288 @@
+"""What every dock widget can rely on."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from psygnal import Signal
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import Signal as QtSignal
+from qtpy.QtWidgets import QApplication, QLabel
+
+from napari_medvol.errors import StepError
+from napari_medvol.viewer.widgets.panel import LayerBox, Panel, acting
+
+pytestmark = pytest.mark.usefixtures("qapp")
+
+IMAGE = np.zeros((3, 4, 5), np.uint8)
+
+
+class Source:
+    told = Signal(int)
+
+
+class QtSource(QObject):
+    told = QtSignal(int)
+
+
+class EchoWidget(Panel):
+    """A panel with everything that a panel can have."""
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__(viewer)
+        self.layer = LayerBox(self.viewer, label="Layer")
+        self.heard: list[Any] = []
+        self.append(self.layer)
+        self.connect(self.viewer.dims.events.current_step, self.on_step)
+        self.connect(self.viewer.layers.selection.events.changed, lambda event: self.say("new"))
+
+    def on_step(self, event: Any) -> None:
+        self.heard.append(event.value)
+
+    @acting
+    def divide(self, by: int) -> None:
+        if by == 0:
+            raise StepError("/folder/of/a/patient/ct.nii", "0 mm is no distance", "Give more")
+        if by < 0:
+            raise ValueError("a fault of ours")
+
+
+def settle() -> None:
+    QApplication.processEvents()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    QApplication.processEvents()
+
+
+def callbacks(viewer: Any) -> int:
+    emitters = (
+        viewer.layers.events.inserted, viewer.layers.events.removed,
+        viewer.layers.events.reordered, viewer.layers.events.renamed,
+        viewer.dims.events.current_step, viewer.layers.selection.events.changed,
+    )  # fmt: skip
+    return sum(
+        len(emitter.callbacks) if hasattr(emitter, "callbacks") else len(emitter)
+        for emitter in emitters
+    )
+
+
+def test_fifty_panels_opened_used_and_closed_leave_nothing_behind(
+    make_napari_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_napari_viewer()
+    viewer.add_image(IMAGE)
+
+    def use() -> None:
+        panel = EchoWidget(viewer)
+        dock = viewer.window.add_dock_widget(panel, name="Echo")
+        viewer.dims.set_current_step(0, 1)
+        viewer.dims.set_current_step(0, 2)
+        viewer.add_labels(IMAGE)
+        viewer.layers.pop()
+        assert panel.heard
+        dock.destroyOnClose()
+        settle()
+        assert panel.is_closed
+
+    use()
+    windows, connected = len(QApplication.topLevelWidgets()), callbacks(viewer)
+    for _ in range(50):
+        use()
+
+    assert len(QApplication.topLevelWidgets()) <= windows
+    assert callbacks(viewer) == connected
+
+
+def test_a_hidden_or_floating_panel_still_listens(make_napari_viewer: Callable[..., Any]) -> None:
+    viewer = make_napari_viewer()
+    viewer.add_image(IMAGE)
+    panel = EchoWidget(viewer)
+    dock = viewer.window.add_dock_widget(panel, name="Echo")
+
+    dock.hide()
+    dock.setFloating(True)
+    settle()
+    dock.setFloating(False)
+    dock.show()
+    settle()
+    viewer.dims.set_current_step(0, 2)
+
+    assert not panel.is_closed
+    assert panel.heard
+
+
+def test_a_panel_that_moves_to_another_dock_stays_open(
+    make_napari_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_napari_viewer()
+    panel = EchoWidget(viewer)
+    dock = viewer.window.add_dock_widget(panel, name="Echo")
+
+    viewer.window.remove_dock_widget(dock)
+    viewer.window.add_dock_widget(panel, name="Echo again")
+    settle()
+
+    assert not panel.is_closed
+
+
+def test_what_is_connected_to_any_kind_of_signal_ends_with_the_panel() -> None:
+    viewer, panel_heard = ViewerModel(), []
+    panel = Panel(viewer)
+    ours, qts = Source(), QtSource()
+    panel.connect(ours.told, panel_heard.append)
+    panel.connect(qts.told, panel_heard.append)
+    ours.told.emit(1)
+    qts.told.emit(2)
+
+    panel.close()
+    ours.told.emit(3)
+    qts.told.emit(4)
+    panel.say("nobody reads it")
+
+    assert panel_heard == [1, 2]
+    assert panel.is_closed
+
+
+def test_the_last_thing_done_is_undone_first_and_a_failing_one_stops_none() -> None:
+    panel, done = Panel(ViewerModel()), []
+    panel.at_close(lambda: done.append("first"))
+    panel.at_close(lambda: [].remove(0))
+    panel.at_close(lambda: done.append("last"))
+
+    panel.close()
+    panel.close()
+
+    assert done == ["last", "first"]
+
+
+def test_an_error_of_the_user_is_said_by_name_and_goes_when_it_works() -> None:
+    panel = EchoWidget(ViewerModel())
+
+    panel.divide(0)
+    assert panel.status == "ct.nii: 0 mm is no distance. Give more."
+    panel.divide(1)
+
+    assert panel.status == ""
+    panel.close()
+
+
+def test_a_word_that_was_said_stays_when_another_handler_works() -> None:
+    panel = EchoWidget(ViewerModel())
+
+    panel.say("3 files written")
+    panel.divide(1)
+
+    assert panel.status == "3 files written"
+    panel.close()
+
+
+def test_a_fault_of_ours_is_not_hidden() -> None:
+    panel = EchoWidget(ViewerModel())
+
+    with pytest.raises(ValueError, match="a fault of ours"):
+        panel.divide(-1)
+    panel.close()
+
+
+def test_forms_come_first_then_native_widgets_then_the_status_line() -> None:
+    panel = Panel(ViewerModel())
+    table = QLabel("table")
+    panel.add_native(table)
+    panel.append(LayerBox(panel.viewer, name="layer"))
+
+    layout = panel.native.layout()
+    order = [layout.itemAt(n).widget() for n in range(layout.count())]
+    assert order[1] is table
+    assert len(order) == 3
+    panel.close()
+
+
+class TestLayerBox:
+    def test_it_offers_layers_with_voxels_only(self) -> None:
+        viewer = ViewerModel()
+        image, labels = viewer.add_image(IMAGE), viewer.add_labels(IMAGE)
+        viewer.add_points([[0, 0, 0]])
+        viewer.add_shapes([[0, 0], [1, 1]], shape_type="line")
+
+        assert LayerBox(viewer).choices == (image, labels)
+        assert LayerBox(viewer, kinds=("labels",)).choices == (labels,)
+
+    def test_it_begins_with_the_active_layer(self) -> None:
+        viewer = ViewerModel()
+        image = viewer.add_image(IMAGE)
+        viewer.add_labels(IMAGE)
+        viewer.layers.selection.active = image
+
+        assert LayerBox(viewer).value is image
+
+    def test_with_no_layer_its_value_is_none(self) -> None:
+        viewer = ViewerModel()
+        box = LayerBox(viewer)
+        assert box.value is None
+
+        image = viewer.add_image(IMAGE)
+
+        assert box.value is image
+
+    def test_it_keeps_its_layer_when_names_and_order_change(self) -> None:
+        viewer = ViewerModel()
+        one, two = viewer.add_image(IMAGE, name="one"), viewer.add_image(IMAGE, name="two")
+        box = LayerBox(viewer)
+        heard: list[Any] = []
+        box.changed.connect(heard.append)
+        box.value = two
+        heard.clear()
+
+        two.name = "three"
+        one.name = "two"
+        viewer.layers.move(0, 2)
+        viewer.add_image(IMAGE)
+
+        assert box.value is two
+        assert box.current_choice == "three"
+        assert heard == []
+
+    def test_a_deleted_layer_is_told_of_and_the_first_one_left_is_chosen(self) -> None:
+        viewer = ViewerModel()
+        one, two = viewer.add_image(IMAGE), viewer.add_image(IMAGE)
+        box = LayerBox(viewer)
+        box.value = two
+        heard: list[Any] = []
+        box.changed.connect(heard.append)
+
+        viewer.layers.remove(two)
+        viewer.layers.remove(one)
+
+        assert heard == [one, None]
+        assert box.value is None
+
+    def test_a_new_layer_under_the_old_name_is_a_new_layer(self) -> None:
+        viewer = ViewerModel()
+        old = viewer.add_image(IMAGE, name="ct")
+        box = LayerBox(viewer)
+        heard: list[Any] = []
+        box.changed.connect(heard.append)
+
+        new = viewer.add_image(IMAGE, name="other")
+        viewer.layers.remove(old)
+        new.name = "ct"
+
+        assert box.value is new
+        assert heard == [new]
+
+    def test_none_is_a_choice_only_where_it_was_asked_for(self) -> None:
+        viewer = ViewerModel()
+        image = viewer.add_image(IMAGE)
+        box = LayerBox(viewer, nullable=True)
+        assert box.value is None
+
+        box.value = image
+        viewer.layers.remove(image)
+
+        assert box.value is None
+        assert box.choices == (None,)
