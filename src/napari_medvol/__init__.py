@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_medvol.errors import MedVolError
-    from napari_medvol.formats import read
+    from napari_medvol.formats import Certificate, read, write
     from napari_medvol.opinion import second_opinion
     from napari_medvol.ops import OPERATIONS, apply
     from napari_medvol.recipe import Recipe
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OPERATIONS",
     "Axis",
+    "Certificate",
     "MedVolError",
     "Recipe",
     "Step",
@@ -35,10 +36,12 @@ __all__ = [
     "source_of",
     "to_ras",
     "volume_of",
+    "write",
 ]
 
 _HOMES = {
     "Axis": "napari_medvol.volume",
+    "Certificate": "napari_medvol.formats",
     "MedVolError": "napari_medvol.errors",
     "OPERATIONS": "napari_medvol.ops",
     "Recipe": "napari_medvol.recipe",
@@ -52,6 +55,7 @@ _HOMES = {
     "source_of": "napari_medvol.views.sources",
     "to_ras": "napari_medvol.viewer.places",
     "volume_of": "napari_medvol.viewer.volumes",
+    "write": "napari_medvol.formats",
 }
 
 

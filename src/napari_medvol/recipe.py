@@ -6,12 +6,17 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from napari_medvol.errors import ReadError, StepError
 from napari_medvol.volume import Step, Volume
+
+#: Operations after which every voxel that is left is where it was in world.
+KEEPS_WORLD: Final = frozenset({"crop", "orient"})
+#: Operations after which the voxel axes run along what they ran along.
+KEEPS_AXES: Final = frozenset({"crop"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Files to values. ``FORMATS`` is the list of all formats; nothing else keeps one.
+"""Files to values and back. ``FORMATS`` is the list of all formats; nothing else keeps one.
 
 A new format is one new module and one new row. Rows do not know each other.
 """
@@ -9,14 +9,28 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_medvol.errors import FormatError, ReadError
+from napari_medvol.errors import FormatError, ReadError, WriteError
 from napari_medvol.formats import archives, by_nibabel, dicom, nifti, nrrd
 from napari_medvol.formats.choices import Choices
+from napari_medvol.formats.out.certificate import Certificate
+from napari_medvol.formats.out.choices import WriteChoices
 from napari_medvol.formats.places import PathLike, files_at, files_below, is_regular, places_of
 from napari_medvol.formats.row import Format, Progress, unheard
+from napari_medvol.formats.writing import target_of, written
 from napari_medvol.volume import Volume
 
-__all__ = ["FORMATS", "Choices", "Format", "PathLike", "format_of", "holds_a_scan", "read"]
+__all__ = [
+    "FORMATS",
+    "Certificate",
+    "Choices",
+    "Format",
+    "PathLike",
+    "WriteChoices",
+    "format_of",
+    "holds_a_scan",
+    "read",
+    "write",
+]
 
 #: In the order they are asked. A new format is a new module and a new row.
 FORMATS: tuple[Format, ...] = (
@@ -111,6 +125,62 @@ def read(
     if not volumes:
         raise FormatError(str(places[0]), "holds no image", "Look into the files' headers")
     return volumes
+
+
+def write(
+    volume: Volume,
+    path: PathLike,
+    *,
+    format: str | None = None,
+    overwrite: bool = False,
+    progress: Progress = unheard,
+    **choices: Any,
+) -> Certificate:
+    """Write a volume, read it back, compare, and only then put it in place.
+
+    Parameters
+    ----------
+    volume : Volume
+    path : path
+        Its name says the format: ``.nii.gz``, ``.mgz``, … or a folder for DICOM.
+    format : str, optional
+        Name of a format, whatever the path says.
+    overwrite : bool
+        Whether what is there may be replaced. The files that the volume was read from never are.
+    progress : callable, optional
+        Called with (work done, work in all). Whatever it raises ends the writing, leaves
+        nothing, and reaches the caller.
+    **choices
+        The fields of :class:`~napari_medvol.formats.out.choices.WriteChoices`: ``dtype``,
+        ``scaling``, ``level``, ``version``, ``codes``, ``sidecar``, ``provenance``,
+        ``multiframe``, ``like``, ``elements``.
+
+    Returns
+    -------
+    Certificate
+        What was written, and how far what was read back is from it.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be written without a loss that was not asked for, or something is there
+        already. Nothing is left behind.
+    """
+    try:
+        asked = WriteChoices(**choices)
+    except TypeError as error:
+        known = ", ".join(WriteChoices.__dataclass_fields__)
+        raise WriteError(
+            "write", str(error).split("() ")[-1], f"Known choices: {known}"
+        ) from error
+    except ValueError as error:
+        raise WriteError("write", str(error)) from error
+    if not isinstance(volume, Volume):
+        why = f"a Volume was expected, not {type(volume).__name__}"
+        raise WriteError("write", why, "napari_medvol.volume_of(layer) gives that of a layer")
+    (place,) = places_of(path)
+    target = target_of(FORMATS, place, volume.kind, format)
+    return written(target.row, volume, target.path, asked, overwrite=overwrite, progress=progress)
 
 
 def _checked(choices: dict[str, Any]) -> Choices:

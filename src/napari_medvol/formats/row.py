@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from napari_medvol.formats.choices import Choices
-from napari_medvol.volume import Volume
+from napari_medvol.formats.out.choices import WriteChoices
+from napari_medvol.formats.out.encoding import Encoding
+from napari_medvol.volume import Kind, Volume
 
 T = TypeVar("T")
 
@@ -30,8 +32,27 @@ def counted(items: Sequence[T], progress: Progress) -> Iterator[T]:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What a writer did.
+
+    Parameters
+    ----------
+    encoding : Encoding
+        How values became stored numbers.
+    notes : tuple of str
+        What the format could not keep beside the values.
+    reads : tuple of Path
+        What to read back, where that is not the target itself.
+    """
+
+    encoding: Encoding
+    notes: tuple[str, ...] = ()
+    reads: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
-    """One file format: how to know it and how to read it.
+    """One file format: how to know it, how to read it, how to write it.
 
     Parameters
     ----------
@@ -53,6 +74,16 @@ class Format:
         must reach `read` in one call.
     values : tuple of str
         What ``value`` of the choices may be.
+    write : callable, optional
+        Volume, target, the choices, and whom to tell of progress, to what was done. The target
+        is in a folder of its own and not there yet; files beside it belong to it. Raises
+        ``WriteError``; never changes the volume.
+    writes : tuple of str
+        Suffixes of targets that `write` takes, longest first.
+    writes_folders : bool
+        Whether a target without a suffix is a folder for `write`.
+    kinds : tuple of str
+        Kinds of volumes that `write` takes.
     """
 
     name: str
@@ -62,6 +93,10 @@ class Format:
     patterns: tuple[str, ...] = ()
     together: bool = False
     values: tuple[str, ...] = ("real", "stored")
+    write: Callable[[Volume, Path, WriteChoices, Progress], Written] | None = None
+    writes: tuple[str, ...] = ()
+    writes_folders: bool = False
+    kinds: tuple[Kind, ...] = ("image", "labels")
 
 
 def has_suffix(path: Path, suffixes: Sequence[str]) -> bool:

@@ -30,6 +30,7 @@ from napari_medvol.formats.nifti.voxels import (
     scale_of,
     voxel_type,
 )
+from napari_medvol.formats.nifti.writing import write
 from napari_medvol.formats.planes import Decode, Layout, Scale, lazy_block
 from napari_medvol.formats.row import Format, Progress, counted, has_suffix
 from napari_medvol.formats.streams import COMPRESSED_SUFFIXES, head_of
@@ -82,7 +83,15 @@ def read(paths: Sequence[Path], choices: Choices, progress: Progress) -> list[Vo
     return [_volume(scan, choices) for scan in counted(scans, progress)]
 
 
-FORMAT = Format("NIfTI", (*_SINGLE, *_PAIR), matches, read, together=True)
+FORMAT = Format(
+    "NIfTI",
+    (*_SINGLE, *_PAIR),
+    matches,
+    read,
+    together=True,
+    write=write,
+    writes=(*_SINGLE, *_PAIR),
+)
 
 
 def _scan_of(path: Path) -> _Scan:
