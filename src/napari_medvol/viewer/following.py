@@ -18,16 +18,21 @@ if TYPE_CHECKING:
 _followed: WeakSet[Any] = WeakSet()
 
 
-def follow(viewer: ViewerModel) -> None:
+def follow(viewer: ViewerModel, *, stand: bool = True) -> None:
     """Keep every oblique volume of `viewer` on the face that its dimensions need.
 
-    Labels can be painted whatever their array, and the viewer stands where something of what
-    was opened is to be seen. Connected once, however often it is called.
+    Labels can be painted whatever their array. Connected once, however often it is called.
+
+    Parameters
+    ----------
+    viewer : Viewer or ViewerModel
+    stand : bool
+        Whether the viewer goes to where something of what was opened is to be seen, and says
+        so where it does not. Not for a viewer that another one leads.
     """
     if viewer in _followed:
         return
     _followed.add(viewer)
-    standing = Standing(viewer)
 
     def on_ndisplay() -> None:
         for layer in viewer.layers:
@@ -36,11 +41,18 @@ def follow(viewer: ViewerModel) -> None:
     def on_inserted(event: Any) -> None:
         _prepare(event.value, viewer.dims.ndisplay)
 
+    _before_napari(viewer.dims.events.ndisplay, on_ndisplay)
+    _before_napari(viewer.layers.events.inserted, on_inserted)
+    if stand:
+        _stand(viewer)
+
+
+def _stand(viewer: ViewerModel) -> None:
+    standing = Standing(viewer)
+
     def after_inserted(event: Any) -> None:
         standing.after_inserted(event.value)
 
-    _before_napari(viewer.dims.events.ndisplay, on_ndisplay)
-    _before_napari(viewer.layers.events.inserted, on_inserted)
     viewer.layers.events.inserted.connect(after_inserted)
 
 

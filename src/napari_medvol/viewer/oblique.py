@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medvol.viewer.coordinates import Face, transforms
+from napari_medvol.viewer.coordinates import Face, Matrix, transforms
 from napari_medvol.viewer.layers import layer_name
 from napari_medvol.viewer.shown import Oblique, Shown, metadata, record_of
 from napari_medvol.viewer.volumes import movement
@@ -50,11 +50,15 @@ def rename(layer: Layer, before: Shown, after: Shown) -> None:
 def put(layer: Layer, now: Face, wanted: Face) -> None:
     """Change data and transforms at once, drawing nothing in between."""
     motion = movement(layer, now)
-    matrix = wanted.matrix if motion is None else motion @ wanted.matrix
+    settle(layer, wanted.data, wanted.matrix if motion is None else motion @ wanted.matrix)
+
+
+def settle(layer: Layer, data: Any, matrix: Matrix) -> None:
+    """Give a layer an array and its place, (n + 1, n + 1) to world mm, drawing nothing yet."""
     given = transforms(matrix)
     with layer._block_refresh():  # noqa: SLF001 - there is no public way to change both
         layer.rotate = np.eye(layer.ndim)
         layer.shear = np.zeros(layer.ndim * (layer.ndim - 1) // 2)
-        layer.data = wanted.data
+        layer.data = data
         layer.scale, layer.translate = given["scale"], given["translate"]
         layer.affine = given["affine"]

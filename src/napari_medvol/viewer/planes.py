@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from napari_medvol.errors import LayerError
 from napari_medvol.viewer.coordinates import Face
+from napari_medvol.views.planes import Plane
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-
-Plane = Literal["axial", "coronal", "sagittal"]
 
 #: Order of the last three axes (z, y, x): the first is the slider's.
 _ORDERS: Final[dict[Plane, tuple[int, int, int]]] = {
@@ -42,9 +41,15 @@ def show_plane(viewer: ViewerModel, plane: Plane) -> None:
     if n_leading < 0:
         raise LayerError(f"{plane} view", "nothing in the viewer has three axes", "Open a scan")
     viewer.dims.ndisplay = 2
-    viewer.dims.order = (*range(n_leading), *(n_leading + axis for axis in _ORDERS[plane]))
+    viewer.dims.order = plane_order(plane, viewer.dims.ndim)
     # What is hidden, such as a localizer, would make the rest small.
     viewer.fit_to_view(layers=[layer for layer in viewer.layers if layer.visible] or None)
+
+
+def plane_order(plane: Plane, ndim: int) -> tuple[int, ...]:
+    """Return the ``dims.order`` that shows a plane of `ndim` ≥ 3 axes (…, z, y, x)."""
+    n_leading = ndim - 3
+    return (*range(n_leading), *(n_leading + axis for axis in _ORDERS[plane]))
 
 
 def plane_of_slab(face: Face) -> Plane | None:
