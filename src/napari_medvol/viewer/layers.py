@@ -176,14 +176,15 @@ def layer_name(record: Shown) -> str:
 
 
 def value_suffix(volume: Volume) -> str:
-    """Return the unit in brackets where it is not the file's own, else nothing."""
+    """Return the unit in brackets where it is not the file's own or it is a map's quantity."""
     if not any(row.name == "SOPClassUID" for row in volume.header):
         return ""
     from napari_medvol.formats.dicom.offers import SHORT, value_of
 
     value = value_of(volume)
     if value in ("real", "float"):
-        return ""
+        is_mapped = any(finding.kind == "rwv" for finding in volume.report.findings)
+        return f" [{volume.unit}]" if is_mapped and volume.unit else ""
     return f" [{' '.join(filter(None, [SHORT.get(value, ''), volume.unit])) or value}]"
 
 

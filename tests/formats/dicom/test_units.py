@@ -287,6 +287,41 @@ def test_philips_counts_have_private_factors(
     np.testing.assert_allclose(values(only(folder, value="suvbw")), ACTIVITY * factor, rtol=1e-6)
 
 
+@pytest.mark.parametrize("tag", [0x70531000, 0x70531009])
+def test_philips_factors_that_differ_from_slice_to_slice_are_applied_slice_by_slice(
+    tmp_path: Path, tag: int
+) -> None:
+    import pydicom
+
+    factors = [0.0004, 0.0005, 0.0007]
+    for path, factor in zip(sorted(pet(tmp_path, Units="CNTS").iterdir()), factors, strict=True):
+        dataset = pydicom.dcmread(path)
+        dataset.add_new(0x70530010, "LO", "Philips PET Private Group")
+        dataset.add_new(tag, "DS", str(factor))
+        dataset.save_as(path)
+
+    volume = only(tmp_path, value="suvbw")
+
+    rest = 1 if tag == 0x70531000 else 70e3 / DOSE
+    wanted = ACTIVITY * np.array(factors)[:, None, None] * rest
+    np.testing.assert_allclose(values(volume), wanted, rtol=1e-6)
+    (formula,) = [f.text for f in volume.report.findings if f.kind == "suv"]
+    assert f"by slice, from {factors[0] * rest:.6g} to {factors[2] * rest:.6g}" in formula
+
+
+def test_a_slice_without_the_factor_of_the_others_is_refused_by_name(tmp_path: Path) -> None:
+    import pydicom
+
+    for path in sorted(pet(tmp_path, Units="CNTS").iterdir())[:2]:
+        dataset = pydicom.dcmread(path)
+        dataset.add_new(0x70530010, "LO", "Philips PET Private Group")
+        dataset.add_new(0x70531000, "DS", "0.0004")
+        dataset.save_as(path)
+
+    with pytest.raises(MedVolError, match=r"\(7053,1000\) of 00003\.dcm is missing"):
+        read(tmp_path, value="suvbw")
+
+
 def test_philips_floating_point_is_over_both_slopes(tmp_path: Path) -> None:
     elements: Mapping[str | int, Any] = {
         0x20050010: ("LO", "Philips MR Imaging DD 001"),
@@ -322,7 +357,7 @@ def test_a_real_world_map_is_used_on_request(tmp_path: Path) -> None:
     volume = only(tmp_path, value="rwv")
 
     np.testing.assert_array_equal(values(volume), STORED * 3 - 7)
-    assert volume.unit == "mm2/s"
+    assert volume.unit == "mm²/s"
 
 
 @pytest.mark.parametrize("value", ["fp", "rwv", "nonsense"])

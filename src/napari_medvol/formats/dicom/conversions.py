@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -12,8 +13,14 @@ from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.by_pydicom import translated
 from napari_medvol.formats.dicom.frames import Frame
+from napari_medvol.formats.dicom.realworld import (
+    PARAMETRIC_MAP,
+    RealWorld,
+    described,
+    real_world_of,
+)
 from napari_medvol.formats.dicom.rows import series_name
-from napari_medvol.formats.dicom.suv import UNITS, suv_of
+from napari_medvol.formats.dicom.suv import UNITS, Suv, suv_of
 from napari_medvol.formats.dicom.units import Scale, scale_findings, scale_of, unit_of
 from napari_medvol.report import Finding
 
@@ -31,12 +38,15 @@ class Conversion:
         Factor from the file's own unit; None where there is no one factor.
     findings : tuple of Finding
         The formula and its inputs.
+    mapping_of : callable or None
+        Frame to what its stored values stand for, where that is no slope and intercept.
     """
 
     scale_of: Callable[[Frame], Scale]
     unit: str = ""
     over_real: float | None = 1.0
     findings: tuple[Finding, ...] = ()
+    mapping_of: Callable[[Frame], RealWorld] | None = None
 
 
 def conversion_of(frames: Sequence[Frame], value: str) -> Conversion:
@@ -62,7 +72,14 @@ def conversion_of(frames: Sequence[Frame], value: str) -> Conversion:
 
 
 def _real(frames: Sequence[Frame]) -> Conversion:
-    return Conversion(scale_of, unit_of(frames[0]), findings=tuple(scale_findings(frames)))
+    if frames[0].text(tags.SOP_CLASS_UID) != PARAMETRIC_MAP:
+        return Conversion(scale_of, unit_of(frames[0]), findings=tuple(scale_findings(frames)))
+    # The real values of a parametric map are those of its mapping. PS3.3 A.75.
+    try:
+        return _real_world(frames)
+    except ReadError as error:
+        text = f"the values of the parametric map are shown as stored: {error.why}"
+        return Conversion(scale_of, findings=(Finding(text, "warning", "rwv"),))
 
 
 def _stored(frames: Sequence[Frame]) -> Conversion:
@@ -77,17 +94,39 @@ def _suv(kind: str) -> Callable[[Sequence[Frame]], Conversion]:
         first = min(frames, key=lambda f: (f.text(tags.ACQUISITION_TIME), f.order))
         with translated(first.header.path):
             suv = suv_of(first.header.dataset(), kind, series_name(first))
-        return _scaled(suv.factor, UNITS[kind], Finding(suv.formula, "note", "suv"))
+        if suv.own_factor is None:
+            finding = Finding(suv.formula, "note", "suv")
+            return _scaled(lambda frame: suv.factor, UNITS[kind], suv.factor, finding)
+        return _scaled_by_slice(frames, suv, suv.own_factor, kind)
 
     return conversion
 
 
-def _scaled(factor: float, unit: str, finding: Finding) -> Conversion:
+def _scaled_by_slice(frames: Sequence[Frame], suv: Suv, tag: int, kind: str) -> Conversion:
+    """Return counts times a factor that every image has of its own."""
+    factors = {}
+    for frame in frames:
+        own = frame.number_of(tag)
+        if own is None or not (np.isfinite(own) and own > 0):
+            what = f"{tags.name_of(tag)} of {Path(frame.header.path).name}"
+            raise _missing(frame, kind, f"the scale factor {what}")
+        factors[id(frame)] = own * suv.factor
+    low, high = min(factors.values()), max(factors.values())
+    same = low == high
+    by_slice = f"; by slice, from {low:.6g} to {high:.6g} times counts in all"
+    finding = Finding(suv.formula + ("" if same else by_slice), "note", "suv")
+    return _scaled(lambda frame: factors[id(frame)], UNITS[kind], low if same else None, finding)
+
+
+def _scaled(
+    factor_of: Callable[[Frame], float], unit: str, over_real: float | None, finding: Finding
+) -> Conversion:
     def scale(frame: Frame) -> Scale:
         slope, intercept = scale_of(frame)
+        factor = factor_of(frame)
         return slope * factor, intercept * factor
 
-    return Conversion(scale, unit, factor, (finding,))
+    return Conversion(scale, unit, over_real, (finding,))
 
 
 def _floating_point(frames: Sequence[Frame]) -> Conversion:
@@ -109,36 +148,15 @@ def _floating_point(frames: Sequence[Frame]) -> Conversion:
 
 def _real_world(frames: Sequence[Frame]) -> Conversion:
     """Return real-world values by the file's own mapping; PS3.3 C.7.6.16.2.11."""
-    mappings = {id(frame): _mapping(frame) for frame in frames}
-    unit = next(iter(mappings.values()))[2]
-    text = "real-world values: slope and intercept of RealWorldValueMappingSequence"
-    return Conversion(
-        lambda frame: mappings[id(frame)][:2], unit, None, (Finding(text, "note", "rwv"),)
-    )
-
-
-def _mapping(frame: Frame) -> tuple[float, float, str]:
-    with translated(frame.header.path):
-        return _mapping_in(frame, frame.header.dataset())
-
-
-def _mapping_in(frame: Frame, dataset: Any) -> tuple[float, float, str]:
-    for holder in _holders(dataset, frame.number):
-        for item in holder.get("RealWorldValueMappingSequence") or []:
-            slope, intercept = item.get("RealWorldValueSlope"), item.get("RealWorldValueIntercept")
-            if slope is None or intercept is None:
-                continue
-            codes = item.get("MeasurementUnitsCodeSequence")
-            unit = str(codes[0].get("CodeValue") or "") if codes else ""
-            return float(slope), float(intercept), unit
-    raise _missing(frame, "rwv", "RealWorldValueMappingSequence with a slope")
-
-
-def _holders(dataset: Any, number: int) -> list[Any]:
-    """Return what may hold the mapping of a frame, the nearest to the frame first."""
-    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    shared = dataset.get("SharedFunctionalGroupsSequence") or []
-    return [*per_frame[number : number + 1], *shared[:1], dataset]
+    mappings = real_world_of(frames)
+    finding = Finding(described(mappings.values()), "note", "rwv")
+    unit = next(iter(mappings.values())).unit
+    scales = {key: mapping.scale for key, mapping in mappings.items()}
+    if None in scales.values():
+        return Conversion(
+            lambda frame: (1.0, 0.0), unit, None, (finding,), lambda frame: mappings[id(frame)]
+        )
+    return Conversion(lambda frame: scales[id(frame)] or (1.0, 0.0), unit, None, (finding,))
 
 
 def _missing(frame: Frame, value: str, what: str) -> ReadError:

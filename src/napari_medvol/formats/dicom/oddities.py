@@ -74,7 +74,7 @@ def _warned(lead: Frame) -> list[Finding]:
         findings.append(Finding(text, "note", "overlay"))
     if lead.header.raw(tags.REAL_WORLD_VALUE_MAPPING_SEQUENCE) is not None:
         text = "the file has a real-world value map: value='rwv' applies it"
-        findings.append(Finding(text, "note", "rwv"))
+        findings.append(Finding(text, "note", "rwv offered"))
     if lead.text(tags.LOSSY_IMAGE_COMPRESSION) == "01":
         findings.append(Finding("the image was compressed with a loss", "note", "lossy"))
     return findings

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from napari_medvol.errors import ReadError
+from napari_medvol.formats.dicom import tags
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -31,9 +32,6 @@ _HELD: Final = {
     "LBMJAMES128": "suvlbm",
     "BSA": "suvbsa",
 }
-_PHILIPS_SUV: Final = 0x70531000
-_PHILIPS_ACTIVITY: Final = 0x70531009
-_PHILIPS_CREATOR: Final = 0x70530010
 
 
 class Suv(NamedTuple):
@@ -42,12 +40,16 @@ class Suv(NamedTuple):
     Parameters
     ----------
     factor : float
+        But for that of `own_factor`.
     formula : str
         With every input and its unit.
+    own_factor : int or None
+        Element that every image has a further factor in.
     """
 
     factor: float
     formula: str
+    own_factor: int | None = None
 
 
 def suv_of(dataset: Dataset, kind: str, name: str) -> Suv:
@@ -76,7 +78,7 @@ def suv_of(dataset: Dataset, kind: str, name: str) -> Suv:
         return _philips(dataset, kind, name)
     if units != "BQML":
         raise _refusal(name, kind, f"its Units (0054,1001) are {units or 'missing'}, not BQML")
-    return _from_activity(dataset, kind, name, 1.0, "")
+    return _from_activity(dataset, kind, name, "")
 
 
 def _refusal(name: str, kind: str, why: str) -> ReadError:
@@ -96,21 +98,25 @@ def _already(dataset: Dataset, units: str, kind: str, name: str) -> Suv:
 
 def _philips(dataset: Dataset, kind: str, name: str) -> Suv:
     """Return the factor for counts of Philips scanners, from their private elements."""
-    suv = _private(dataset, _PHILIPS_SUV)
+    suv = _private(dataset, tags.PHILIPS_SUV_FACTOR)
     if kind == "suvbw" and suv:
-        return Suv(suv, f"suvbw = counts · {suv:g} (Philips SUV scale factor (7053,1000))")
-    activity = _private(dataset, _PHILIPS_ACTIVITY)
+        said = f"suvbw = counts · {suv:g} (Philips SUV scale factor (7053,1000))"
+        return Suv(1.0, said, tags.PHILIPS_SUV_FACTOR)
+    activity = _private(dataset, tags.PHILIPS_ACTIVITY_FACTOR)
     if not activity:
         why = "its Units are CNTS and Philips' scale factors (7053,1000), (7053,1009) are missing"
         raise _refusal(name, kind, why)
     said = f"counts · {activity:g} (Philips activity scale factor (7053,1009)) → "
-    return _from_activity(dataset, kind, name, activity, said)
+    suv_of_activity = _from_activity(dataset, kind, name, said)
+    return suv_of_activity._replace(own_factor=tags.PHILIPS_ACTIVITY_FACTOR)
 
 
 def _private(dataset: Dataset, tag: int) -> float | None:
     if tag not in dataset:
         return None
-    if _PHILIPS_CREATOR in dataset and "Philips" not in str(dataset[_PHILIPS_CREATOR].value):
+    if tags.PHILIPS_PET_CREATOR in dataset and "Philips" not in str(
+        dataset[tags.PHILIPS_PET_CREATOR].value
+    ):
         return None
     try:
         value = float(dataset[tag].value)
@@ -119,15 +125,14 @@ def _private(dataset: Dataset, tag: int) -> float | None:
     return value if np.isfinite(value) and value > 0 else None
 
 
-def _from_activity(dataset: Dataset, kind: str, name: str, scale: float, said: str) -> Suv:
+def _from_activity(dataset: Dataset, kind: str, name: str, said: str) -> Suv:
     corrected = [str(v) for v in _many(dataset.get("CorrectedImage"))]
     if corrected and not {"ATTN", "DECY"} <= set(corrected):
         raise _refusal(name, kind, f"Corrected Image is {corrected}, without ATTN and DECY")
     dose, decay = _decayed_dose(dataset, kind, name)
     body, text = _BODY[kind](dataset, kind, name)
-    factor = scale * body / dose
     formula = f"{kind} = {said}Bq/ml · {text} / {dose:.6g} Bq; {decay}"
-    return Suv(factor, formula)
+    return Suv(body / dose, formula)
 
 
 def _many(value: Any) -> list[Any]:

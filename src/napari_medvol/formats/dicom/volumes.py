@@ -27,6 +27,7 @@ from napari_medvol.formats.dicom.oddities import (
     unreadable,
 )
 from napari_medvol.formats.dicom.pixels import FrameSource
+from napari_medvol.formats.dicom.realworld import Mapped
 from napari_medvol.formats.dicom.rows import header_rows, series_name
 from napari_medvol.formats.dicom.series import Stack
 from napari_medvol.formats.dicom.units import (
@@ -37,7 +38,7 @@ from napari_medvol.formats.dicom.units import (
 )
 from napari_medvol.report import Finding, GeometryReport, SliceSource
 from napari_medvol.stores import PlaneSource
-from napari_medvol.volume import Axis, Volume
+from napari_medvol.volume import Axis, Display, Volume
 
 _USED: Final = (
     ("ImagePositionPatient", tags.IMAGE_POSITION_PATIENT),
@@ -106,13 +107,20 @@ def volume_of_stack(stack: Stack, choices: Choices) -> Volume:
         _affine(stack),
         axes=axes,
         unit=conversion.unit,
-        display=display_of(lead, conversion.scale_of(lead), conversion.over_real),
+        display=_display(lead, conversion),
         frame_of_reference=lead.text(tags.FRAME_OF_REFERENCE_UID) or None,
         header=header_rows(lead),
         native=DicomNative(frames, stack, choices),
         name=f"{series_name(lead)} {stack.told_apart_by}".rstrip(),
         report=_report(stack, frames, conversion.findings),
     )
+
+
+def _display(lead: Frame, conversion: Conversion) -> Display:
+    if conversion.mapping_of is not None:
+        # What is no tissue has no place in the mapping and is NaN.
+        return replace(display_of(lead, (1.0, 0.0), None), padding=None)
+    return display_of(lead, conversion.scale_of(lead), conversion.over_real)
 
 
 def _affine(stack: Stack) -> Affine:
@@ -140,7 +148,12 @@ def _data(
     lead = stack.first
     stored = _stored(frames, (*stack.repeats.shape[::-1], len(rows)), lead)
     readable = [frame if frame and not frame.header.problem else None for frame in frames]
-    source = real_values(stored, readable, conversion.scale_of, always_float=always_float)
+    source: PlaneSource
+    if conversion.mapping_of is not None:
+        fallback = next(frame for frame in readable if frame is not None)
+        source = Mapped(stored, [conversion.mapping_of(f or fallback) for f in readable])
+    else:
+        source = real_values(stored, readable, conversion.scale_of, always_float=always_float)
     if blended:
         source = Blended(source, slots)
         frames = tuple(
