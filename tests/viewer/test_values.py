@@ -16,12 +16,12 @@ from qtpy.QtWidgets import QApplication
 
 import napari_medvol
 from napari_medvol.errors import LayerError, ReadError
-from napari_medvol.formats.dicom.offers import offers, value_of
+from napari_medvol.formats.dicom.offers import line_between, offers, value_of
 from napari_medvol.viewer.units_dialog import UnitsDialog, refusals
 from napari_medvol.viewer.values import offers_of, show_values
 from napari_medvol.volume import Volume
 from tests.formats.dicom.test_units import ACTIVITY, DOSE, pet
-from tests.phantoms.dicom import write_series
+from tests.phantoms.dicom import write_series, write_slice
 
 TO_SUV = 70e3 / DOSE
 
@@ -59,6 +59,66 @@ def test_back_in_the_unit_of_the_file_all_is_as_before(tmp_path: Path) -> None:
     np.testing.assert_array_equal(layer.data, before)
     np.testing.assert_allclose(layer.contrast_limits, limits)
     assert layer.name == name
+
+
+def test_contrast_limits_of_the_user_s_own_are_kept_in_the_new_unit(tmp_path: Path) -> None:
+    (layer,) = napari_medvol.open(ViewerModel(), pet(tmp_path))
+    own = 1234.0, 9876.0
+    layer.contrast_limits = own
+
+    show_values(layer, "suvbw")
+    np.testing.assert_allclose(layer.contrast_limits, np.multiply(own, TO_SUV), rtol=1e-6)
+    show_values(layer, "stored")
+    np.testing.assert_allclose(layer.contrast_limits, np.divide(own, 2), rtol=1e-6)
+    show_values(layer, "real")
+
+    np.testing.assert_allclose(layer.contrast_limits, own, rtol=1e-6)
+    low, high = layer.contrast_limits_range
+    assert low <= own[0] < own[1] <= high
+
+
+def test_limits_beyond_the_sliders_widen_them(tmp_path: Path) -> None:
+    (layer,) = napari_medvol.open(ViewerModel(), pet(tmp_path))
+    layer.contrast_limits_range = layer.contrast_limits = (-5e5, 5e5)
+
+    show_values(layer, "suvbw")
+
+    np.testing.assert_allclose(layer.contrast_limits, np.multiply((-5e5, 5e5), TO_SUV), rtol=1e-6)
+
+
+def test_an_intercept_moves_the_limits_too(tmp_path: Path) -> None:
+    write_series(tmp_path, ACTIVITY.astype(np.int16), step=(0, 0, 1), rescale=(1, -1024))
+    (layer,) = napari_medvol.open(ViewerModel(), tmp_path)
+    layer.contrast_limits = (-160, 240)
+
+    show_values(layer, "stored")
+
+    assert layer.contrast_limits == [864, 1264]
+
+
+def test_where_every_slice_has_a_factor_of_its_own_the_contrast_is_set_anew_with_a_word(
+    tmp_path: Path, told: list[Notification]
+) -> None:
+    for k, plane in enumerate(ACTIVITY.astype(np.int16)):
+        write_slice(
+            tmp_path / f"{k}.dcm",
+            plane,
+            modality="PT",
+            position=(0, 0, k),
+            instance=k,
+            rescale=(1.5 + k, 0),
+            elements={"Units": "BQML"},
+        )
+    (layer,) = napari_medvol.open(ViewerModel(), tmp_path)
+    layer.contrast_limits = (10, 20)
+
+    volume = show_values(layer, "stored")
+
+    (fresh,) = napari_medvol.open(ViewerModel(), tmp_path, value="stored")
+    assert layer.contrast_limits == fresh.contrast_limits
+    assert "the contrast was set anew" in told[-1].message
+    assert line_between(volume, volume) == (1.0, 0.0)
+    assert line_between(volume, Volume(np.asarray(volume.data), volume.affine)) is None
 
 
 def test_a_name_that_the_user_gave_stays(tmp_path: Path) -> None:

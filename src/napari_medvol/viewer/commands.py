@@ -74,13 +74,14 @@ def show_values_as(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name
 def _show_values(layer: Any, value: str) -> None:
     """Show one layer in another unit; a unit that needs every file is made in a thread."""
     from napari_medvol.formats.dicom.volumes import in_unit
-    from napari_medvol.viewer.values import put_values
+    from napari_medvol.viewer.values import show_values
     from napari_medvol.viewer.waiting import CancelledError, waited_for
 
+    def made(before: Any, value: str) -> Any:
+        return waited_for(f"Reading {layer.name}", lambda progress: in_unit(before, value))
+
     try:
-        before = layer.metadata["medvol"].volume
-        volume = waited_for(f"Reading {layer.name}", lambda progress: in_unit(before, value))
-        put_values(layer, volume)
+        volume = show_values(layer, value, made_by=made)
     except CancelledError:
         return
     except MedVolError as error:

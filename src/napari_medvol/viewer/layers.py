@@ -59,6 +59,7 @@ def _image(volume: Volume, oblique: Oblique, visible: bool, part: Part) -> Layer
     record = replace(
         _record(volume, native, oblique, part, _outside(volume, limits)),
         reach=contrast_reach(volume, limits, part),
+        limits=limits,
     )
     options = {
         **_common(record, visible),

@@ -42,6 +42,8 @@ class Shown:
         Which part of complex values.
     reach : (float, float) or None
         Ends of the contrast sliders; None for labels.
+    limits : (float, float) or None
+        Contrast limits that the layer began with: others are of the user's own.
     """
 
     volume: Volume
@@ -52,6 +54,7 @@ class Shown:
     snap: float = 0.0
     part: Part = ""
     reach: tuple[float, float] | None = None
+    limits: tuple[float, float] | None = None
 
     @property
     def is_oblique(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from napari_medvol.errors import ReadError
 from napari_medvol.formats.dicom.conversions import conversion_of
 from napari_medvol.formats.dicom.volumes import DicomNative
@@ -50,6 +52,34 @@ class Offer:
 def value_of(volume: Volume) -> str:
     """Return the choice of ``value`` that a volume was read with; ``"real"`` outside DICOM."""
     return volume.native.choices.value if isinstance(volume.native, DicomNative) else "real"
+
+
+def line_between(before: Volume, after: Volume) -> tuple[float, float] | None:
+    """Return what makes the values of one volume those of another: (slope, intercept).
+
+    Parameters
+    ----------
+    before, after : Volume
+        The same images in two units.
+
+    Returns
+    -------
+    (float, float) or None
+        None where no one line does it: slices have factors of their own, or there is a table.
+    """
+    scales = [
+        v.native.scales if isinstance(v.native, DicomNative) else None for v in (before, after)
+    ]
+    if scales[0] is None or scales[1] is None or len(scales[0]) != len(scales[1]):
+        return None
+    old, new = (np.array(one, dtype=np.float64) for one in scales)
+    slopes = new[:, 0] / old[:, 0]
+    intercepts = new[:, 1] - slopes * old[:, 1]
+    size = np.abs(intercepts).max()
+    same = np.allclose(slopes, slopes[0], rtol=1e-6, atol=0)
+    if not same or np.abs(intercepts - intercepts[0]).max() > 1e-6 * size:
+        return None
+    return float(slopes[0]), float(intercepts[0])
 
 
 def offers(volume: Volume) -> list[Offer]:

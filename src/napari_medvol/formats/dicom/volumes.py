@@ -32,6 +32,7 @@ from napari_medvol.formats.dicom.rows import header_rows, series_name
 from napari_medvol.formats.dicom.series import Stack
 from napari_medvol.formats.dicom.units import (
     Blended,
+    Scale,
     blank_of,
     display_of,
     real_values,
@@ -64,11 +65,15 @@ class DicomNative:
     stack : Stack
     choices : Choices
         What it was read with: the same stack gives the volume in another unit.
+    scales : tuple of (slope, intercept) or None
+        Stored values to those of the volume, one for each readable image of the stack; None
+        where they are no line.
     """
 
     frames: tuple[Frame | None, ...]
     stack: Stack
     choices: Choices
+    scales: tuple[Scale, ...] | None = None
 
 
 def in_unit(volume: Volume, value: str) -> Volume:
@@ -110,10 +115,16 @@ def volume_of_stack(stack: Stack, choices: Choices) -> Volume:
         display=_display(lead, conversion),
         frame_of_reference=lead.text(tags.FRAME_OF_REFERENCE_UID) or None,
         header=header_rows(lead),
-        native=DicomNative(frames, stack, choices),
+        native=DicomNative(frames, stack, choices, _scales(held, conversion)),
         name=f"{series_name(lead)} {stack.told_apart_by}".rstrip(),
         report=_report(stack, frames, conversion.findings),
     )
+
+
+def _scales(held: Sequence[Frame], conversion: Conversion) -> tuple[Scale, ...] | None:
+    if conversion.mapping_of is not None:
+        return None
+    return tuple([conversion.scale_of(frame) for frame in held])
 
 
 def _display(lead: Frame, conversion: Conversion) -> Display:
