@@ -16,6 +16,7 @@ from napari_medvol.formats.naming import stem_of
 from napari_medvol.formats.out.certificate import Certificate, compared
 from napari_medvol.formats.out.choices import WriteChoices
 from napari_medvol.formats.out.staging import staged
+from napari_medvol.formats.places import files_below
 from napari_medvol.formats.row import Format, Progress, unheard
 from napari_medvol.recipe import Recipe
 from napari_medvol.volume import Volume
@@ -111,8 +112,9 @@ def _refuse_unreadable(volume: Volume) -> None:
 
 
 def _read_back(row: Format, volume: Volume, paths: Sequence[Path], what: str) -> Volume:
+    files = [file for path in paths for file in (files_below(path) if path.is_dir() else [path])]
     try:
-        volumes = row.read(list(paths), Choices(), unheard)
+        volumes = row.read(files, Choices(), unheard)
     except MedVolError as error:
         raise WriteError(
             what,

@@ -15,6 +15,7 @@ from napari_medvol.formats.by_nibabel.ecat import open_ecat
 from napari_medvol.formats.by_nibabel.flat import ANALYZE_SIZE, open_analyze, open_mgh
 from napari_medvol.formats.by_nibabel.minc import open_minc
 from napari_medvol.formats.by_nibabel.opened import Opened, heard
+from napari_medvol.formats.by_nibabel.writing import PAIR, write_analyze, write_mgh
 from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.naming import (
     missing_partner,
@@ -179,6 +180,12 @@ def _file_rows(family: _Family, header: Path, opened: Opened) -> list[Field]:
     return [Field("File", name, str(value)) for name, value in rows]
 
 
+#: nibabel writes ECAT only back from a whole ECAT image, and the others not at all.
+_WRITERS: Final = {
+    "MGH": (write_mgh, (".mgz", ".mgh")),
+    "Analyze": (write_analyze, PAIR),
+}
+
 FORMATS: tuple[Format, ...] = tuple(
     Format(
         family.name,
@@ -186,6 +193,8 @@ FORMATS: tuple[Format, ...] = tuple(
         partial(_matches, family),
         partial(_read, family),
         together=True,
+        write=_WRITERS.get(family.name, (None, ()))[0],
+        writes=_WRITERS.get(family.name, (None, ()))[1],
     )
     for family in _FAMILIES
 )

@@ -130,6 +130,10 @@ class SliceScales:
 
     scales: tuple[tuple[float, float], ...]
 
+    def scale_of(self, number: int) -> tuple[float, float]:
+        """Return slope and intercept of slice `number`."""
+        return self.scales[number]
+
     def __call__(self, raw: Array, number: int, out: Array) -> None:
         """Write the real values of slice `number` into `out`."""
         Scale(*self.scales[number])(raw, number, out)

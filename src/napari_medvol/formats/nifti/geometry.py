@@ -86,7 +86,7 @@ def grid_of(header: NiftiHeader, shape: Sequence[int], form: str, name: str) -> 
     with np.errstate(all="ignore"):  # what is not finite is refused below, in words
         candidates = {
             "sform": _usable(_sform(header, factor), name),
-            "qform": _usable(_qform(header, sizes, factor, findings), name),
+            "qform": _usable(qform_of(header, sizes, factor, findings), name),
             "pixdim": _from_sizes(shape, sizes),
         }
     chosen = _chosen(header, candidates, form, name, findings)
@@ -155,7 +155,7 @@ def _sform(header: NiftiHeader, factor: float) -> Affine:
     return matrix
 
 
-def _qform(
+def qform_of(
     header: NiftiHeader, sizes: NDArray[np.float64], factor: float, findings: list[Finding]
 ) -> Affine:
     """Return the matrix of quaternion, offset, voxel sizes and qfac. nifti1.h, METHOD 2."""

@@ -9,7 +9,7 @@ import numpy as np
 from napari_medvol import affines
 from napari_medvol.affines import Affine
 from napari_medvol.errors import WriteError
-from napari_medvol.formats.nifti.geometry import FORM_NAMES, grid_of
+from napari_medvol.formats.nifti.geometry import FORM_NAMES, grid_of, qform_of
 from napari_medvol.formats.nifti.header import NiftiHeader
 from napari_medvol.formats.out.choices import WriteChoices
 from napari_medvol.formats.out.encoding import Encoding
@@ -160,9 +160,12 @@ def _set_place(
     _set_qform(header, qform, q_code, factor, is_orthogonal)
     if q_code and not s_code:
         header["sform_code"] = 0
-        kept = affines.corner_displacement(_in_mm(header.get_qform(), factor), qform, volume.shape)
+        said = qform_of(header, header["pixdim"][1:4] * factor, factor, [])
+        kept = affines.corner_displacement(said, qform, volume.shape)
         if kept > _QFORM_WITHIN:
+            # The quaternion's fourth number is the root of what three of 32 bits leave of 1.
             s_code, sform = q_code, qform
+            notes += (f"32 bits of a qform lead {kept:.2g} mm astray: an sform was added",)
     if s_code:
         header.set_sform(_from_mm(sform, factor), code=s_code)
     elif native is None:
@@ -185,10 +188,6 @@ def _set_qform(header: Any, qform: Affine, code: int, factor: float, is_orthogon
 
 def _from_mm(affine: Affine, factor: float) -> Affine:
     return np.diag([1 / factor] * 3 + [1.0]) @ affine
-
-
-def _in_mm(affine: Affine, factor: float) -> Affine:
-    return np.diag([factor] * 3 + [1.0]) @ affine
 
 
 def _is_orthogonal(affine: Affine) -> bool:

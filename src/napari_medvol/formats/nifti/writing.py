@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_medvol.errors import WriteError
 from napari_medvol.formats.naming import names_labels, stem_of, with_compression
 from napari_medvol.formats.nifti.header import Extension, NiftiHeader
 from napari_medvol.formats.nifti.making import header_for
 from napari_medvol.formats.nifti.voxels import scale_of, voxel_type
+from napari_medvol.formats.out.blocks import put_voxels
 from napari_medvol.formats.out.choices import WriteChoices
 from napari_medvol.formats.out.compressed import compressing
 from napari_medvol.formats.out.encoding import (
@@ -23,7 +23,6 @@ from napari_medvol.formats.out.encoding import (
     encoding_of,
     same_scale,
 )
-from napari_medvol.formats.out.slabs import slabs
 from napari_medvol.formats.row import Progress, Written
 from napari_medvol.formats.streams import COMPRESSED_SUFFIXES
 from napari_medvol.recipe import Recipe
@@ -73,7 +72,7 @@ def write(volume: Volume, target: Path, choices: WriteChoices, progress: Progres
     with compressing(image_path, choices.level) as put:
         if not is_pair:
             put(front)
-        _put_voxels(volume, encoding, put, progress)
+        put_voxels(volume, encoding, put, progress)
     if is_pair:
         with compressing(header_path, choices.level) as put:
             put(front)
@@ -146,19 +145,3 @@ def _chained(extension: Extension) -> bytes:
     size += -size % 16
     head = np.array([size, extension.code], dtype="<i4").tobytes()
     return (head + content).ljust(size, b"\0")
-
-
-def _put_voxels(volume: Volume, encoding: Encoding, put: Any, progress: Progress) -> None:
-    """Write the voxels, i fastest; colours before i."""
-    done, total = 0, int(np.prod(volume.shape[2 : len(volume.shape) - volume.is_rgb]))
-    little = encoding.dtype.newbyteorder("<")
-    for _, values in slabs(volume):
-        progress(done, total)
-        stored = encoding.stored(values).astype(little, copy=False)
-        put(_in_file_order(stored))
-        done += values.shape[2]
-
-
-def _in_file_order(stored: NDArray[Any]) -> memoryview:
-    order = (2, 1, 0, 3)[: stored.ndim]
-    return np.ascontiguousarray(stored.transpose(order)).reshape(-1).view(np.uint8).data

@@ -128,12 +128,21 @@ def encoding_of(volume: Volume, storable: Storable, choices: WriteChoices) -> En
 def _smallest(volume: Volume, now: np.dtype[Any], storable: Storable) -> Encoding:
     """Return the smallest type that holds every value exactly."""
     found = survey(volume)
-    for dtype in sorted(storable.dtypes, key=lambda d: (d.itemsize, d.kind != now.kind, d.kind)):
+    for dtype in sorted(storable.dtypes, key=lambda d: _preference(d, now)):
         if _holds(dtype, now, found) and _comes_back(volume, now, dtype):
             return Encoding(dtype)
     if storable.scales_unasked and now.kind == "f" and found.is_finite:
         return _scaled(volume, max(storable.scaled, key=lambda d: d.itemsize == 2), found)
     raise _no_type(volume, now, found, storable)
+
+
+def _preference(dtype: np.dtype[Any], now: np.dtype[Any]) -> tuple[bool, int, bool]:
+    """Sort floats before integers for floats, small before large, and Analyze's types first.
+
+    Those are unsigned of 8 bits and signed of 16 and 32: what the oldest readers know.
+    """
+    is_classic = (dtype.kind == "u") == (dtype.itemsize == 1)
+    return (dtype.kind in "fc") != (now.kind in "fc"), dtype.itemsize, not is_classic
 
 
 def _holds(dtype: np.dtype[Any], now: np.dtype[Any], found: Survey) -> bool:

@@ -81,7 +81,7 @@ def survey(volume: Volume) -> Survey:
             lows.append(int(values.min()))
             highs.append(int(values.max()))
             continue
-        parts = values.view(values.real.dtype) if values.dtype.kind == "c" else values
+        parts = np.stack([values.real, values.imag]) if values.dtype.kind == "c" else values
         finite = np.isfinite(parts)
         if not finite.all():
             n_nan += int(np.isnan(parts).sum())
