@@ -7,10 +7,11 @@ from napari_medvol.errors import MedVolError
 from napari_medvol.viewer import notify
 from napari_medvol.viewer.following import follow
 from napari_medvol.viewer.oblique import toggle
-from napari_medvol.viewer.planes import Plane, show_plane
+from napari_medvol.viewer.planes import show_plane
 from napari_medvol.viewer.settings import ask_for_medical_formats, use_for_medical_formats
 from napari_medvol.viewer.shown import record_of
 from napari_medvol.viewer.standing import go_to
+from napari_medvol.views.planes import Plane
 
 
 def _show(viewer: "napari.viewer.Viewer", plane: Plane) -> None:  # type: ignore[name-defined]  # noqa: F821

@@ -1,0 +1,167 @@
+"""The canvases: napari's own, one for each view, with a slider and a crosshair."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.qt import QtViewer
+from napari.utils.events.event_utils import disconnect_events
+from numpy.typing import NDArray
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QHBoxLayout, QScrollBar, QWidget
+
+from napari_medvol.viewer.ortho.crosshair import Corners, Crosshair
+from napari_medvol.viewer.ortho.gestures import HELP, Gestures
+from napari_medvol.viewer.ortho.models import Ortho, View
+from napari_medvol.viewer.planes import plane_order
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+
+#: ms. The lines in 3-D wait for the cursor to rest: each move would draw the volume anew.
+_REST_MS = 120
+
+
+class SideViewer(QtViewer):
+    """A canvas of napari without its sliders; what is dropped on it goes to the main window."""
+
+    def __init__(self, ortho: Ortho, view: View) -> None:
+        model = ortho.models[view]
+        super().__init__(model)
+        self._ortho = ortho
+        # napari's sliders would round where the view stands to their steps, hidden or not.
+        disconnect_events(model.dims.events, self.dims)
+        self.dims.hide()
+        self.setMinimumSize(80, 80)
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Accept what napari's own window accepts."""
+        if (main := self._main()) is not None:
+            main.dragEnterEvent(event)
+
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Open what was dropped in napari's own window."""
+        if (main := self._main()) is not None:
+            main.dropEvent(event)
+
+    def _main(self) -> Any:
+        window = getattr(self._ortho.viewer, "window", None)
+        return None if window is None else window._qt_viewer  # noqa: SLF001 - only it can open
+
+
+class Pane(QWidget):
+    """One view: its canvas, and for a plane the slider beside it.
+
+    Parameters
+    ----------
+    ortho : Ortho
+    view : {"axial", "sagittal", "volume", "coronal"}
+    """
+
+    def __init__(self, ortho: Ortho, view: View) -> None:
+        super().__init__()
+        self.ortho, self.view, self.model = ortho, view, ortho.models[view]
+        self.viewer = SideViewer(ortho, view)
+        self.crosshair = Crosshair(self.viewer.canvas.view.scene, self.model)
+        self._corners: Corners | None = None
+        if view == "volume":
+            canvas = self.viewer.canvas
+            self._corners = Corners(canvas.view.scene, self.model, canvas.font_info())
+        self._gestures = Gestures(ortho, view)
+        self._slider: QScrollBar | None = None
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self.draw)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.viewer, 1)
+        if view != "volume":
+            self.setToolTip(HELP)
+            self._slider = QScrollBar(Qt.Orientation.Vertical)
+            self._slider.valueChanged.connect(self._on_slider)
+            layout.addWidget(self._slider)
+        self._connect(True)
+        self.follow()
+
+    def follow(self) -> None:
+        """Go where the cursor is: slider and lines."""
+        self._set_slider()
+        if self.view == "volume":
+            self._rest.start()
+        else:
+            self.draw()
+
+    def draw(self) -> None:
+        """Draw the crosshair."""
+        if self.ortho.is_closed:
+            return
+        options = self.ortho.options
+        self.crosshair.draw(self.ortho.on_screen(self.model), options.gap, options.crosshair)
+        if self._corners is not None:
+            self._corners.draw(options.letters)
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Return what the canvas shows, (height, width, 4)."""
+        picture: NDArray[np.uint8] = self.viewer.screenshot(flash=False)
+        return picture
+
+    def release(self) -> None:
+        """Undo all connections and close the canvas."""
+        self._rest.stop()
+        self._connect(False)
+        self.crosshair.remove()
+        if self._corners is not None:
+            self._corners.remove()
+        self.viewer.close()
+
+    def _connect(self, on: bool) -> None:
+        model, ortho = self.model, self.ortho
+        pairs: list[tuple[Any, Any]] = [
+            (ortho.cursor.moved, self._on_moved),
+            (ortho.options.events, self._on_moved),
+            (model.scene.camera.events.zoom, self.follow),
+            (model.dims.events.range, self.follow),
+            (model.dims.events.order, self.follow),
+            (model.layers.events.inserted, self.follow),
+            (model.layers.events.removed, self.follow),
+            (model.canvas.events.size, self._on_size),
+            (model.events.status, self._on_status),
+        ]
+        if self._corners is not None:
+            pairs.append((model.scene.camera.events.angles, self.draw))
+        for emitter, callback in pairs:
+            (emitter.connect if on else emitter.disconnect)(callback)
+
+    def _on_moved(self, _: Any = None) -> None:
+        self.follow()
+
+    def _on_size(self) -> None:
+        self.ortho.fit_again()
+
+    def _on_status(self) -> None:
+        self.ortho.viewer.status = self.model.status
+
+    def _set_slider(self) -> None:
+        """Put the slider where the cursor is; superior, anterior and right are at its top."""
+        if self._slider is None or self.view == "volume":
+            return
+        dims = self.model.dims
+        slider = self._slider
+        slider.blockSignals(True)
+        if dims.ndim < 3 or not self.model.layers:
+            slider.setRange(0, 0)
+        else:
+            axis = dims.ndim - 3 + plane_order(self.view, 3)[0]
+            slider.setRange(0, dims.nsteps[axis] - 1)
+            slider.setValue(dims.current_step[axis])
+        slider.blockSignals(False)
+
+    def _on_slider(self, value: int) -> None:
+        if self.view == "volume":
+            return
+        axis = plane_order(self.view, 3)[0]
+        dims = self.model.dims
+        self.ortho.cursor.step(axis, value - dims.current_step[dims.ndim - 3 + axis])

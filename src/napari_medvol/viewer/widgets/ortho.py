@@ -1,0 +1,201 @@
+"""Ortho views: axial, coronal, sagittal and 3-D at once, with one cursor."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from magicgui.widgets import CheckBox, ComboBox, Container, PushButton, SpinBox, Widget
+from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QGridLayout, QWidget
+
+from napari_medvol.viewer.ortho.models import VIEWS, Options, Ortho, View
+from napari_medvol.viewer.ortho.panes import Pane
+from napari_medvol.viewer.widgets.panel import Panel
+
+_SIDES = ("radiological", "neurological")
+_NOSES = ("nose left", "nose right")
+_AFTER_GAP = ("letters", "linked_zoom", "volume")
+_POLL_MS = 300
+_open: "WeakKeyDictionary[Any, OrthoWidget]" = WeakKeyDictionary()
+_GAP = 2
+
+
+class OrthoWidget(Panel):
+    """The four views of a viewer, side by side.
+
+    Parameters
+    ----------
+    viewer : Viewer
+
+    Attributes
+    ----------
+    ortho : Ortho
+        Models, cursor and options behind the views.
+    panes : dict of str to Pane
+        ``"axial"``, ``"sagittal"``, ``"volume"``, ``"coronal"``.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
+        super().__init__(viewer, labels=False)
+        self.ortho = Ortho(self.viewer)
+        self._add_controls()
+        self._grid = QWidget()
+        layout = QGridLayout(self._grid)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(_GAP)
+        self.panes: dict[View, Pane] = {view: Pane(self.ortho, view) for view in VIEWS}
+        for number, view in enumerate(VIEWS):
+            layout.addWidget(self.panes[view], *divmod(number, 2))
+        self._share_space("")
+        self.add_native(self._grid, 1)
+        self._poll = QTimer(self._grid)
+        self._poll.setInterval(_POLL_MS)
+        self.connect(self._poll.timeout, self._look_for_voxels)
+        self.connect(self.ortho.maximised, self._on_maximised)
+        self.connect(self.viewer.layers.events.inserted, self._wait_for_voxels)
+        self.at_close(self._let_go)
+        _open[self.viewer] = self
+        # The planes first: a volume takes longer to draw.
+        QTimer.singleShot(0, self._fill_volume)
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Return what the views show, (height, width, 4), as they are laid out."""
+        if self.ortho.alone:
+            return self.panes[self.ortho.alone].picture()
+        pictures = [self.panes[view].picture() for view in VIEWS]
+        rows = [_beside(pictures[:2], 1), _beside(pictures[2:], 1)]
+        return _beside(rows, 0)
+
+    def _add_controls(self) -> None:
+        options = self.ortho.options
+        sides = ComboBox(
+            choices=_SIDES,
+            value=_SIDES[not options.radiological],
+            tooltip="Whether the patient's left is on the right of axial and coronal views",
+        )
+        noses = ComboBox(
+            choices=_NOSES,
+            value=_NOSES[not options.nose_left],
+            tooltip="Which way the nose points in the sagittal view",
+        )
+        gap = SpinBox(value=options.gap, max=200, tooltip="Gap of the crosshair, pixels")
+        boxes = {
+            name: CheckBox(text=text, value=getattr(options, name), tooltip=tooltip)
+            for name, text, tooltip in (
+                ("crosshair", "crosshair", "Lines through the cursor (H)"),
+                ("letters", "letters", "R, L, A, P, S, I at the borders"),
+                ("linked_zoom", "linked zoom", "One zoom for the three planes"),
+                ("volume", "3-D", "Draw the volumes in 3-D"),
+            )
+        }
+        centre = PushButton(text="Centre", tooltip="The cursor into the middle of each view (T)")
+        fit = PushButton(text="Fit", tooltip="All of it into each view (Home)")
+        first: Container[Widget] = Container(
+            widgets=[sides, noses, centre, fit], layout="horizontal", labels=False
+        )
+        second: Container[Widget] = Container(
+            widgets=[boxes["crosshair"], gap, *(boxes[name] for name in _AFTER_GAP)],
+            layout="horizontal",
+            labels=False,
+        )
+        for row in (first, second):
+            row.margins = (0, 0, 0, 0)
+            self.append(row)
+        self._controls = {"radiological": sides, "nose_left": noses, "gap": gap, **boxes}
+        self.connect(sides.changed, self._on_side)
+        self.connect(noses.changed, self._on_nose)
+        self.connect(gap.changed, self._on_gap)
+        for name, box in boxes.items():
+            self.connect(box.changed, _setter(options, name))
+        self.connect(centre.changed, self._on_centre)
+        self.connect(fit.changed, self._on_fit)
+        self.connect(options.events, self._on_option)
+
+    def _on_side(self, value: str) -> None:
+        self.ortho.options.radiological = value == _SIDES[0]
+
+    def _on_nose(self, value: str) -> None:
+        self.ortho.options.nose_left = value == _NOSES[0]
+
+    def _on_gap(self, value: int) -> None:
+        self.ortho.options.gap = value
+
+    def _on_centre(self) -> None:
+        self.ortho.centre()
+
+    def _on_fit(self) -> None:
+        self.ortho.fit()
+
+    def _on_option(self, info: Any) -> None:
+        """Show an option that a key or a script changed."""
+        name, options = info.signal.name, self.ortho.options
+        shown = {
+            "radiological": _SIDES[not options.radiological],
+            "nose_left": _NOSES[not options.nose_left],
+        }
+        self._controls[name].value = shown.get(name, getattr(options, name))
+        if name == "volume":
+            self._wait_for_voxels()
+
+    def _on_maximised(self, alone: str) -> None:
+        for view, pane in self.panes.items():
+            pane.setVisible(alone in ("", view))
+        self._share_space(alone)
+
+    def _share_space(self, alone: str) -> None:
+        """Give rows and columns of the grid the same space; none where nothing is shown."""
+        layout = self._grid.layout()
+        places = [divmod(n, 2) for n, view in enumerate(VIEWS) if alone in ("", view)]
+        for number in range(2):
+            layout.setRowStretch(number, int(any(row == number for row, _ in places)))
+            layout.setColumnStretch(number, int(any(column == number for _, column in places)))
+
+    def _fill_volume(self) -> None:
+        if not self.is_closed:
+            self.ortho.show_volume()
+            self._wait_for_voxels()
+
+    def _wait_for_voxels(self) -> None:
+        waiting = self.ortho.mirror.waiting()
+        if waiting:
+            names = ", ".join(layer.name for layer in waiting)
+            self.say(f"3-D waits for {names}: not all of it is in memory")
+            self._poll.start()
+
+    def _look_for_voxels(self) -> None:
+        self.ortho.mirror.show_what_is_ready()
+        if not self.ortho.mirror.waiting():
+            self._poll.stop()
+            self.say("")
+
+    def _let_go(self) -> None:
+        self._poll.stop()
+        if _open.get(self.viewer) is self:
+            del _open[self.viewer]
+        for pane in self.panes.values():
+            pane.release()
+        self.ortho.close()
+
+
+def open_on(viewer: Any) -> OrthoWidget | None:
+    """Return the widget that is open on a viewer."""
+    return _open.get(getattr(viewer, "__wrapped__", viewer))
+
+
+def _setter(options: Options, name: str) -> Callable[[bool], None]:
+    return lambda value: setattr(options, name, value)
+
+
+def _beside(pictures: Sequence[NDArray[np.uint8]], axis: int) -> NDArray[np.uint8]:
+    """Return pictures in a row (1) or a column (0), black where one is smaller."""
+    across = max(picture.shape[1 - axis] for picture in pictures)
+    parts: list[NDArray[np.uint8]] = []
+    for picture in pictures:
+        missing = [[0, 0], [0, 0], [0, 0]]
+        missing[1 - axis][1] = across - picture.shape[1 - axis]
+        if parts:
+            missing[axis][0] = _GAP
+        parts.append(np.pad(picture, missing))
+    return np.concatenate(parts, axis=axis)
