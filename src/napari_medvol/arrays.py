@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_medvol.arraylike import ArrayLike
-from napari_medvol.stores import PlaneSource, PlaneStore, RegionSource
+from napari_medvol.budget import MemoryBudget
+from napari_medvol.stores import PlaneSource, PlaneStore, RegionSource, SequentialSource
 
 Array = NDArray[Any]
 
@@ -91,6 +92,24 @@ class LazyArray(ArrayLike):
     def __repr__(self) -> str:
         return f"<LazyArray {self.store.source.name!r} {self.shape} {self.dtype}>"
 
+    def apart(self) -> LazyArray:
+        """Return the same view on a store of its own that keeps few planes.
+
+        For passing through a scan once: memory does not grow with its length. Not for a
+        sequential source, whose place only one store may move. Where planes that cannot be
+        read are left blank here, they are there, too.
+        """
+        store = PlaneStore(self.store.source, MemoryBudget(0))
+        if self.store.on_error is not None:
+            store.on_error = lambda number, error: None
+        other = self._with(self._axes, self._fixed)
+        other.store = store
+        return other
+
+    def is_outer(self, axis: int) -> bool:
+        """Return whether each index along `axis` is planes of the source of its own."""
+        return self._axes[axis].store_axis < len(self.store.source.outer)
+
     def transpose(self, *axes: int | Sequence[int]) -> LazyArray:
         """Return the view with permuted axes, by the rules of ``numpy.transpose``."""
         order = axes[0] if len(axes) == 1 and isinstance(axes[0], Sequence) else axes
@@ -138,6 +157,29 @@ class LazyArray(ArrayLike):
         kept = sorted(axis.store_axis for axis in self._axes)
         order = [kept.index(axis.store_axis) for axis in self._axes]
         return np.asarray(values).transpose(order)
+
+    def scale_at(self, index: Any) -> tuple[float, float] | None:
+        """Return slope and intercept from the stored to the real value of the voxel at `index`.
+
+        None where the source does not tell, or where they differ within `index`.
+        """
+        scale_of = getattr(self.store.source, "scale_of", None)
+        if scale_of is None:
+            return None
+        part = self.view(index)
+        scales = {scale_of(n) for n in part._plane_numbers(part._store_index())}  # noqa: SLF001
+        return scales.pop() if len(scales) == 1 else None
+
+    def is_near(self, index: Any) -> bool:
+        """Return whether `index` can be had at once: read already, or one short read away.
+
+        A stream has to be read from its start, and some files only as a whole.
+        """
+        source = self.store.source
+        if source.outer and not isinstance(source, SequentialSource):
+            return True
+        part = self.view(index)
+        return self.store.has(part._plane_numbers(part._store_index()))  # noqa: SLF001
 
     def _store_index(self) -> tuple[slice | int, ...]:
         index: list[slice | int] = [self._fixed.get(a, 0) for a in range(len(self.store.shape))]
@@ -328,6 +370,10 @@ class Rescaled:
         self.dtype = dtype
         self.workers = getattr(source, "workers", 1)
         self._scale_of = scale_of
+
+    def scale_of(self, number: int) -> tuple[float, float]:
+        """Return slope and intercept of plane `number`."""
+        return self._scale_of(number)
 
     def read_plane(self, number: int, out: Array) -> None:
         """Write the real values of plane `number` into `out`."""

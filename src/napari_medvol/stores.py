@@ -158,6 +158,11 @@ class PlaneStore:
             self.load(numbers)
         return self._resident_view()
 
+    def has(self, numbers: Iterable[int]) -> bool:
+        """Return whether planes are in memory; reads nothing and waits for nobody."""
+        with self._changed:
+            return all(self._state[n] == _READY or n in self._kept for n in numbers)
+
     def plane(self, number: int) -> Array:
         """Return plane `number`, shape ``inner``; not to be written to."""
         if self.stays_in_memory:

@@ -38,6 +38,15 @@ class Table:
         writer.writerows(["" if v is None else v for v in row] for row in self.rows)
         return out.getvalue()
 
+    def to_tsv(self) -> str:
+        """Return the table with tabs between the cells, as spreadsheets take it when pasted.
+
+        Tabs and line breaks within a cell become spaces.
+        """
+        rows = [self.columns, *self.rows]
+        cells = ("\t".join(" ".join(_cell(v).split()) for v in row) for row in rows)
+        return "\n".join(cells) + "\n"
+
     def to_json(self) -> str:
         """Return the table as a JSON list of objects, keys in the order of the columns."""
         records = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
@@ -48,6 +57,10 @@ class Table:
         cells = [self.columns, *(tuple(map(_shown, row)) for row in self.rows)]
         widths = [max(len(row[n]) for row in cells) for n in range(len(self.columns))]
         return "\n".join(_line(row, widths) for row in cells)
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _shown(value: Any) -> str:

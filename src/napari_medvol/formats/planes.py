@@ -98,6 +98,10 @@ class Scale:
     slope: float
     intercept: float
 
+    def scale_of(self, number: int) -> tuple[float, float]:
+        """Return slope and intercept. `number` does not matter."""
+        return self.slope, self.intercept
+
     def __call__(self, raw: Array, number: int, out: Array) -> None:
         """Write the real values of `raw` into `out`. `number` does not matter."""
         if (self.slope, self.intercept) == (1.0, 0.0):
@@ -119,6 +123,13 @@ class _Planes:
         self.outer = layout.shape[together:][::-1]
         self.inner = layout.shape[:together][::-1]
         self._nbytes = prod(self.inner) * layout.stored.itemsize
+
+    def scale_of(self, number: int) -> tuple[float, float] | None:
+        """Return slope and intercept of plane `number`; None where it has several, or none."""
+        if self.layout.decode is None:
+            return 1.0, 0.0
+        told = getattr(self.layout.decode, "scale_of", None)
+        return told(number) if told is not None else None
 
     def _target(self, out: Array) -> Array:
         """Return where to put the stored values: `out` itself wherever they fit in place."""

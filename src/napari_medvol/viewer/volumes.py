@@ -126,6 +126,12 @@ def movement(layer: Layer, face: Face) -> Matrix | None:
     return now @ np.linalg.inv(before)
 
 
+def layer_matrix(layer: Layer) -> Matrix:
+    """Return a layer's data-to-world matrix in mm, a 2-D layer as one plane of three axes."""
+    matrix = _matrix_in_mm(layer)
+    return _embedded(matrix) if layer.ndim == 2 else matrix
+
+
 def _matrix_in_mm(layer: Layer) -> Matrix:
     matrix = matrix_of(layer)
     n_space = min(layer.ndim, 3)
@@ -179,10 +185,10 @@ def _other_voxels(layer: Layer, record: Shown) -> Volume:
 def _foreign(layer: Layer) -> Volume:
     """Return the volume of a layer that says no more than its own properties."""
     data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-    data, matrix = np.asarray(data), _matrix_in_mm(layer)
+    data, matrix = np.asarray(data), layer_matrix(layer)
     units, labels = list(layer.units), list(layer.axis_labels)
     if layer.ndim == 2:
-        data, matrix = data[np.newaxis], _embedded(matrix)
+        data = data[np.newaxis]
     n = max(layer.ndim - 3, 0)
     axes = [
         Axis(

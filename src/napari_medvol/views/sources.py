@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
+import numpy as np
+
 from napari_medvol.errors import StepError
 from napari_medvol.report import SliceSource
 from napari_medvol.table import Table
@@ -46,9 +48,12 @@ def source_of(volume: Volume, index: Sequence[int]) -> SliceSource:
         file = volume.report.files[0] if volume.report.files else ""
         return SliceSource(tuple(whole[2:]), file)
     plane = tuple(whole[2:])
-    return next(
-        (row for row in volume.report.slices if row.plane == plane), SliceSource(plane, "")
-    )
+    rows = volume.report.slices
+    # Readers list planes as the data have them, k fastest: then there is nothing to look for.
+    number = int(np.ravel_multi_index(plane, sizes[2:], order="F"))
+    if number < len(rows) and rows[number].plane == plane:
+        return rows[number]
+    return next((row for row in rows if row.plane == plane), SliceSource(plane, ""))
 
 
 def slices_table(volume: Volume) -> Table:

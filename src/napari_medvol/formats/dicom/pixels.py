@@ -145,6 +145,10 @@ class FrameSource:
         self.workers = 2 if compressed else 1
         self._frames: dict[int, encapsulated.Frames] = {}
 
+    def scale_of(self, number: int) -> tuple[float, float]:
+        """Return slope and intercept: the values are the stored ones."""
+        return 1.0, 0.0
+
     def read_plane(self, number: int, out: Array) -> None:
         """Write the stored values of plane `number` into `out`.
 

@@ -1,0 +1,378 @@
+"""The cursor inspector: what every layer holds at one point."""
+
+from collections.abc import Generator, Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from magicgui.widgets import CheckBox, Container, LineEdit, PushButton
+from napari.layers import Image, Labels, Layer
+from numpy.typing import ArrayLike
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, QTimer
+from qtpy.QtGui import QFont
+from qtpy.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QLabel, QTableView
+
+from napari_medvol.errors import MedVolError, StepError
+from napari_medvol.viewer.live import extra_under, live_volume, ras_under
+from napari_medvol.viewer.places import from_ras, to_ras
+from napari_medvol.viewer.roles import is_overlay, reference_of
+from napari_medvol.viewer.shown import record_of
+from napari_medvol.viewer.widgets.panel import Panel, acting
+from napari_medvol.views.probe import Probe, parse_place, probe, probe_table, ras_of_place
+from napari_medvol.volume import Volume
+
+_TITLES: Final = (
+    "Layer", "Value", "Linear", "Stored", "Label", "Voxel i, j, k", "RAS mm", "LPS mm", "File",
+)  # fmt: skip
+_NAME, _VOXEL, _FILE = 0, 5, 8
+#: While a stream is still being read, values come later.
+_LOOK_AGAIN_MS: Final = 400
+
+
+class Row(NamedTuple):
+    """One layer in the table."""
+
+    layer: Layer
+    found: Probe
+    is_reference: bool
+    is_overlay: bool
+
+
+class CursorWidget(Panel):
+    """A table of all layers at the mouse, or at the cursor.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
+        super().__init__(viewer, labels=False)
+        self._ras: np.ndarray[Any, Any] | None = None
+        self.follow = CheckBox(value=True, text="Follow the mouse", name="follow")
+        self.follow.tooltip = "Else the cursor, which a click or the sliders move"
+        self.place = LineEdit(name="place")
+        self.place.native.setPlaceholderText("Go to: 26 30 16 · 0 0 0 mm · 0 0 0 mm lps")
+        self.place.tooltip = "A voxel of the selected layer, or a point of the patient"
+        self.copy = PushButton(text="Copy", tooltip="The table, for a spreadsheet", name="copy")
+        line = Container(widgets=[self.follow, self.copy], layout="horizontal", labels=False)
+        self.extend([line, self.place])
+        self.where = QLabel()
+        self.where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.model = ProbeModel()
+        self.table = _table(self.model)
+        self.add_native(self.where)
+        self.add_native(self.table, stretch=1)
+        self._later = QTimer(self.native)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self.refresh)
+        self._connect()
+        self.refresh()
+
+    def _connect(self) -> None:
+        viewer = self.viewer
+        self.connect(self.place.native.returnPressed, self.go)
+        self.connect(self.copy.changed, self.copy_table)
+        self.connect(self.follow.changed, self.refresh)
+        self.connect(self.table.selectionModel().selectionChanged, self._select)
+        self.connect(viewer.cursor.events.position, self._on_mouse)
+        self.connect(viewer.dims.events.point, self._on_dims)
+        for name in ("inserted", "removed", "reordered", "renamed"):
+            self.connect(getattr(viewer.layers.events, name), self._on_layers)
+        self.connect(viewer.layers.selection.events.active, self._on_active)
+        viewer.mouse_drag_callbacks.append(self._on_press)
+        self.at_close(lambda: viewer.mouse_drag_callbacks.remove(self._on_press))
+
+    def rows(self) -> list[Row]:
+        """Return what is in the table, topmost layer first."""
+        return list(self.model.rows)
+
+    def show_at(self, ras: ArrayLike) -> None:
+        """Show what every layer holds at a point of the patient.
+
+        Parameters
+        ----------
+        ras : (3,) array_like
+            RAS+ mm.
+        """
+        point = np.asarray(ras, dtype=np.float64)
+        self._show([(layer, point) for layer in self._layers()], point)
+
+    def refresh(self, *_: Any) -> None:
+        """Show the mouse's or the cursor's place anew."""
+        viewer = self.viewer
+        at = viewer.cursor.position if self.follow.value else viewer.dims.point
+        if len(at) < viewer.dims.ndim or not np.isfinite(at).all():
+            at = viewer.dims.point
+        self._show_world(at)
+
+    def _show_world(self, at: Sequence[float]) -> None:
+        viewer = self.viewer
+        if viewer.dims.ndim < 3 or not self._layers():
+            self._show([(a, ras_under(viewer, a, at)) for a in self._layers()], None)
+            return
+        points = [(layer, ras_under(viewer, layer, at)) for layer in self._layers()]
+        self._show(points, to_ras(viewer, at), at)
+
+    def _show(
+        self,
+        points: list[tuple[Layer, Any]],
+        ras: Any,
+        at: Sequence[float] | None = None,
+    ) -> None:
+        if self.is_closed:
+            return
+        self._ras = ras
+        at = self.viewer.dims.point if at is None else at
+        reference = reference_of(self.viewer)
+        rows = []
+        for layer, point in points:
+            found = self._probe(layer, point, at)
+            if found is not None:
+                rows.append(Row(layer, found, layer is reference, is_overlay(layer)))
+        self.model.put(rows)
+        self.where.setText("" if ras is None else _where(ras))
+        if any(row.found.inside and row.found.value is None for row in rows):
+            self._later.start(_LOOK_AGAIN_MS)
+
+    def _probe(self, layer: Layer, ras: Any, at: Sequence[float]) -> Probe | None:
+        try:
+            volume = live_volume(layer)
+            return probe(volume, ras, extra_under(self.viewer, layer, at), wait=False)
+        except MedVolError:
+            return None
+
+    def _layers(self) -> list[Layer]:
+        """Return layers with voxels, in the order of the layer list."""
+        return [a for a in reversed(self.viewer.layers) if isinstance(a, Image | Labels)]
+
+    def _on_mouse(self, event: Any = None) -> None:
+        if self.follow.value and self._is_seen():
+            self._show_world(self.viewer.cursor.position)
+
+    def _on_dims(self, event: Any = None) -> None:
+        if self._is_seen():
+            self._show_world(self.viewer.dims.point)
+
+    def _on_layers(self, event: Any = None) -> None:
+        # Once the viewer has taken the layer in, or let it go.
+        QTimer.singleShot(0, self.refresh)
+
+    def _is_seen(self) -> bool:
+        # Not docked yet counts: a script shows it at a point and reads its rows.
+        return self.native.isVisible() or self.native.parent() is None
+
+    def _on_press(self, viewer: Any, event: Any) -> Generator[None, None, None]:
+        """Move the cursor to where the canvas was clicked; a drag is napari's."""
+        yield
+        if event.type == "mouse_move" or self.follow.value:
+            return
+        if viewer.dims.ndisplay == 2:
+            viewer.dims.set_point(range(viewer.dims.ndim), list(viewer.cursor.position))
+            self.refresh()
+
+    @acting
+    def go(self) -> None:
+        """Go to the place that was typed."""
+        place = parse_place(str(self.place.value))
+        layer = self._chosen()
+        volume = live_volume(layer) if layer is not None else None
+        ras = ras_of_place(volume, place)
+        _refuse_outside(volume, place.kind, place.numbers)
+        if self.viewer.dims.ndim < 3:
+            raise StepError("go to", "nothing in the viewer has three axes", "Open a scan")
+        self._stand_at(layer, place.kind, ras, place.numbers[3:])
+        self.show_at(ras)
+
+    def _stand_at(self, layer: Layer | None, kind: str, ras: Any, extra: Sequence[float]) -> None:
+        viewer, n = self.viewer, self.viewer.dims.ndim
+        # A layer that shows an oblique volume on its own grid has its voxels elsewhere.
+        world = layer if kind == "voxel" and layer is not None else viewer
+        point = from_ras(world, ras)
+        viewer.dims.set_point(range(n - 3, n), point.tolist())
+        if layer is not None and extra:
+            volume = live_volume(layer)
+            for number, index in enumerate(extra[: layer.ndim - 3]):
+                axis = volume.axes[number]
+                viewer.dims.set_point(n - 4 - number, axis.start + index * axis.step)
+        # napari 0.9 keeps the camera in the viewer's scene.
+        camera = getattr(viewer, "scene", viewer).camera
+        shown = [axis - (n - 3) for axis in viewer.dims.displayed]
+        camera.center = tuple(point[axis] for axis in shown if axis >= 0)
+
+    def _chosen(self) -> Layer | None:
+        active = self.viewer.layers.selection.active
+        if isinstance(active, Image | Labels):
+            return active
+        return reference_of(self.viewer)
+
+    def _select(self, *_: Any) -> None:
+        chosen = self.table.selectionModel().selectedRows()
+        if chosen and chosen[0].row() < len(self.model.rows):
+            layer = self.model.rows[chosen[0].row()].layer
+            if layer in self.viewer.layers and self.viewer.layers.selection.active is not layer:
+                self.viewer.layers.selection.active = layer
+
+    def _on_active(self, event: Any = None) -> None:
+        active = self.viewer.layers.selection.active
+        for number, row in enumerate(self.model.rows):
+            if row.layer is active:
+                self.table.selectRow(number)
+                return
+
+    def copy_table(self, *_: Any) -> None:
+        """Put the table on the clipboard, with tabs between the cells."""
+        text = probe_table((row.layer.name, row.found) for row in self.model.rows).to_tsv()
+        QApplication.clipboard().setText(text)
+        self.say(f"{len(self.model.rows)} rows copied")
+
+
+def _refuse_outside(volume: Volume | None, kind: str, numbers: Sequence[float]) -> None:
+    """Refuse a voxel that the layer does not have; a point of the patient may lie anywhere."""
+    if volume is None or kind != "voxel":
+        return
+    shape = volume.shape[: len(volume.shape) - volume.is_rgb]
+    if len(numbers) > len(shape) or not all(
+        -0.5 <= n <= size - 0.5 for n, size in zip(numbers, shape, strict=False)
+    ):
+        said = " ".join(f"{n:g}" for n in numbers)
+        raise StepError(
+            f"go to voxel {said} of {volume.name!r}",
+            f"its shape is {shape}",
+            "Indices count from 0; write mm behind a point of the patient",
+        )
+
+
+class ProbeModel(QAbstractTableModel):
+    """The rows of the table, topmost layer first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[Row] = []
+        self._texts: list[tuple[str, ...]] = []
+
+    def put(self, rows: list[Row]) -> None:
+        """Show other rows; the selection stays where the layers do."""
+        same = [row.layer for row in rows] == [row.layer for row in self.rows]
+        if not same:
+            self.beginResetModel()
+        self.rows, self._texts = rows, [_texts(row) for row in rows]
+        if not same:
+            self.endResetModel()
+        elif rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(_TITLES) - 1))
+
+    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: N802, B008
+        """Return how many layers there are."""
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: N802, B008
+        """Return how many columns there are."""
+        return 0 if parent.isValid() else len(_TITLES)
+
+    def headerData(self, section: int, orientation: Any, role: int) -> Any:  # noqa: N802
+        """Return the title of a column."""
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            return _TITLES[section]
+        return None
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return text, font and tooltip of a cell."""
+        row = self.rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._texts[index.row()][index.column()]
+        if role == Qt.ItemDataRole.FontRole and index.column() == _NAME:
+            font = QFont()
+            font.setBold(row.is_reference)
+            font.setItalic(row.is_overlay)
+            return font
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _tip(row, index.column())
+        return None
+
+
+def _texts(row: Row) -> tuple[str, ...]:
+    found = row.found
+    voxel = ", ".join(f"{n:.2f}" for n in found.voxel)
+    if found.extra:
+        voxel += f" · {', '.join(map(str, found.extra))}"
+    return (
+        row.layer.name,
+        _value(row) if found.inside else "outside",
+        _number(found.linear, whole=False),
+        _number(found.stored),
+        found.label,
+        voxel,
+        _mm(found.ras),
+        _mm(found.lps),
+        _source(found),
+    )
+
+
+def _value(row: Row) -> str:
+    found = row.found
+    if found.value is None:
+        return "not read yet"
+    text = _number(found.value)
+    return f"{text} {found.unit}" if found.unit else text
+
+
+def _number(value: Any, whole: bool = True) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ", ".join(_number(v) for v in value)
+    if isinstance(value, complex):
+        return f"{abs(value):.6g} ({value.real:.5g} {value.imag:+.5g}i)"
+    if isinstance(value, float) and not (whole and value.is_integer() and abs(value) < 1e9):
+        return f"{value:.6g}"
+    return str(int(value)) if isfinite(value) else str(value)
+
+
+def _mm(point: Any) -> str:
+    return ", ".join(f"{n + 0.0:.2f}" for n in point)
+
+
+def _source(found: Probe) -> str:
+    source = found.source
+    if source is None:
+        return ""
+    plane = f"slice {found.nearest[2]}"
+    frame = f", frame {source.frame + 1}" if source.frame else ""
+    return f"{Path(source.file).name} ({plane}{frame})"
+
+
+def _tip(row: Row, column: int) -> str | None:
+    if column == _FILE and row.found.source is not None:
+        source = row.found.source
+        return "\n".join(filter(None, [source.file, source.instance_uid]))
+    if column == _VOXEL:
+        return "Counted from 0; whole numbers are voxel centres. Further axes behind the dot."
+    if column != _NAME:
+        return None
+    record = record_of(row.layer)
+    files = record.volume.report.files if record is not None else ()
+    role = "reference" if row.is_reference else "overlay" if row.is_overlay else ""
+    return "\n".join(filter(None, [row.layer.name, role, files[0] if files else ""]))
+
+
+def _where(ras: Any) -> str:
+    lps = np.asarray(ras) * (-1, -1, 1)
+    return f"RAS {_mm(ras)} mm   ·   LPS {_mm(lps)} mm"
+
+
+def _table(model: ProbeModel) -> QTableView:
+    table = QTableView()
+    table.setModel(model)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    table.setWordWrap(False)
+    table.verticalHeader().hide()
+    header = table.horizontalHeader()
+    # Sizing columns by their content at every move of the mouse would cost more than all else.
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+    header.setStretchLastSection(True)
+    for column, width in enumerate((170, 110, 80, 70, 90, 165, 190, 190, 180)):
+        table.setColumnWidth(column, width)
+    return table
