@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def show_face(layer: Layer, ndisplay: int) -> None:
     """Give a layer the face for `ndisplay` dimensions, wherever it was moved to."""
     record = record_of(layer)
-    if record is None or not record.is_oblique:
+    if record is None or record.face(2) is record.face(3):
         return
     now, wanted = record.current(layer.data), record.face(ndisplay)
     if now is not None and now is not wanted:

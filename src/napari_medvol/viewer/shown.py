@@ -21,6 +21,25 @@ _KEY: Final = "medvol"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Onto:
+    """How a layer is drawn while it lies over another as an overlay.
+
+    Parameters
+    ----------
+    flat : Face
+        In 2-D: interpolated on the grid of the reference.
+    solid : Face
+        In 3-D: the layer's own voxels.
+    correction : (4, 4) array
+        IPL mm as the reference shows it to IPL mm as it is: see ``Shown.correction``.
+    """
+
+    flat: Face
+    solid: Face
+    correction: Affine
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Shown:
     """The record that a layer carries in ``metadata["medvol"]``.
 
@@ -44,6 +63,8 @@ class Shown:
         Ends of the contrast sliders; None for labels.
     limits : (float, float) or None
         Contrast limits that the layer began with: others are of the user's own.
+    onto : Onto or None
+        What is shown instead of all these while the layer is an overlay.
     """
 
     volume: Volume
@@ -55,6 +76,7 @@ class Shown:
     part: Part = ""
     reach: tuple[float, float] | None = None
     limits: tuple[float, float] | None = None
+    onto: Onto | None = None
 
     @property
     def is_oblique(self) -> bool:
@@ -64,17 +86,21 @@ class Shown:
     @property
     def is_straightened(self) -> bool:
         """Whether the layer shows the voxels turned away from their true place."""
-        return self.straight is not None and self.oblique == "native"
+        return self.straight is not None and self.oblique == "native" and self.onto is None
 
     @property
     def correction(self) -> Affine:
         """IPL mm as the layer shows it to IPL mm as it is: identity but for a turned volume."""
+        if self.onto is not None:
+            return self.onto.correction
         if self.straight is None or self.oblique != "native":
             return np.eye(4)
         return self.native.affine @ np.linalg.inv(self.straight.affine)
 
     def face(self, ndisplay: int = 2) -> Face:
         """Return what a viewer with `ndisplay` dimensions is to show."""
+        if self.onto is not None:
+            return self.onto.flat if ndisplay == 2 else self.onto.solid
         if self.straight is not None and self.oblique == "native":
             return self.straight
         if self.resliced is not None and ndisplay == 2:
