@@ -23,7 +23,7 @@ DTYPES = (
     ">i2", ">f4",
 )  # fmt: skip
 
-#: Every suffix that some format writes with its voxels as a block; folders have tests of their own.
+#: Every suffix of a format that writes its voxels as a block; DICOM has tests of its own.
 SUFFIXES = tuple(
     (row.name, suffix)
     for row in FORMATS

@@ -125,7 +125,7 @@ def _analyze_paths(target: Path) -> tuple[Path, Path, Path]:
 def _analyze_header(volume: Volume, dtype: np.dtype[Any]) -> Any:
     from nibabel.spm2analyze import Spm2AnalyzeHeader
 
-    header = Spm2AnalyzeHeader(endianness="<")  # type: ignore[no-untyped-call]
+    header = Spm2AnalyzeHeader(endianness="<")
     shape = volume.shape[: len(volume.shape) - volume.is_rgb]
     header.set_data_shape(shape)
     if volume.is_rgb:

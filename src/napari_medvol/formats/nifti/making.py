@@ -126,9 +126,11 @@ def _set_axes(header: Any, volume: Volume, native: NiftiHeader | None) -> None:
         header["toffset"] = extra[0].start / per_unit
     elif extra:
         header["toffset"] = 0.0
-    sizes = affines.zooms(volume.affine) / _LENGTHS[length]
-    unused = [0.0] * (4 - len(steps))
-    header["pixdim"] = [header["pixdim"][0], *sizes, *steps, *unused]
+    sizes = header["pixdim"].copy()
+    sizes[4 : 4 + len(steps)] = steps
+    # What the file said of steps that nobody changed stays to the last bit.
+    kept = np.isclose(sizes, header["pixdim"], rtol=1e-6, atol=0)
+    header["pixdim"] = np.where(kept, header["pixdim"], sizes)
 
 
 def _counts(axis: Axis) -> bool:
@@ -147,7 +149,9 @@ def _time_of(axis: Axis | None, native: NiftiHeader | None) -> tuple[int, float]
 def _set_place(
     header: Any, volume: Volume, native: NiftiHeader | None, choices: WriteChoices
 ) -> tuple[str, ...]:
-    """Set qform and sform with their codes: FEATURES of the format, not of one program."""
+    """Set qform, sform, their codes and the voxel sizes."""
+    if native is not None and choices.codes == "auto" and _is_in_place(volume, native):
+        return ()
     factor = _LENGTHS.get(int(header["xyzt_units"]) & 0x07, 1.0)
     qform, sform = _matrices(volume, native)
     q_code, s_code, notes = _codes(volume, native, choices)
@@ -158,32 +162,39 @@ def _set_place(
         q_code = 0
         s_code = s_code or 1
     _set_qform(header, qform, q_code, factor, is_orthogonal)
-    if q_code and not s_code:
-        header["sform_code"] = 0
+    if not q_code:
+        header["pixdim"][1:4] = affines.zooms(volume.affine) / factor
+    elif not s_code:
         said = qform_of(header, header["pixdim"][1:4] * factor, factor, [])
         kept = affines.corner_displacement(said, qform, volume.shape)
         if kept > _QFORM_WITHIN:
             # The quaternion's fourth number is the root of what three of 32 bits leave of 1.
             s_code, sform = q_code, qform
             notes += (f"32 bits of a qform lead {kept:.2g} mm astray: an sform was added",)
-    if s_code:
-        header.set_sform(_from_mm(sform, factor), code=s_code)
-    elif native is None:
-        header.set_sform(None, code=0)
+    if s_code or native is None:
+        header.set_sform(_from_mm(sform, factor) if s_code else None, code=s_code)
     else:
         header["sform_code"] = 0
     return notes
 
 
+def _is_in_place(volume: Volume, native: NiftiHeader) -> bool:
+    """Whether the grid is still the one of the file, so that its numbers can stay as they are."""
+    shape = tuple(int(n) for n in native["dim"][1 : min(native["dim"][0], 3) + 1])
+    if volume.shape[:3] != shape + (1,) * (3 - len(shape)):
+        return False
+    grid = grid_of(native, volume.shape, _form(volume), volume.name)
+    is_default = _form(volume) == grid_of(native, volume.shape, "auto", volume.name).form
+    return is_default and affines.corner_displacement(grid.affine, volume.affine, shape) < 1e-9
+
+
 def _set_qform(header: Any, qform: Affine, code: int, factor: float, is_orthogonal: bool) -> None:
-    sizes = header["pixdim"].copy()
     if is_orthogonal:
+        # nibabel sets the voxel sizes to those of this matrix: NIfTI has them for it alone.
         header.set_qform(_from_mm(qform, factor), code=code)
-        sizes[0] = header["pixdim"][0]
     else:
         header["qform_code"] = 0
-        sizes[0] = sizes[0] or 1.0
-    header["pixdim"] = sizes
+        header["pixdim"][0] = header["pixdim"][0] or 1.0
 
 
 def _from_mm(affine: Affine, factor: float) -> Affine:

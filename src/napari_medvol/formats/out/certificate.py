@@ -101,10 +101,8 @@ def compared(volume: Volume, back: Volume, tolerance: float, what: str) -> Compa
     WriteError
         If shape, axes, place or values are not those that were to be written.
     """
-    if volume.shape != back.shape or volume.kind != back.kind:
-        raise _failed(
-            what, f"{back.kind} of shape {back.shape}", f"{volume.kind} of shape {volume.shape}"
-        )
+    if volume.shape != back.shape:
+        raise _failed(what, f"the shape {back.shape}", f"the shape {volume.shape}")
     for before, after in zip(volume.axes, back.axes, strict=True):
         if not _same_axis(before, after):
             raise _failed(what, f"the axis {after}", f"the axis {before}")
