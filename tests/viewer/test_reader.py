@@ -18,7 +18,7 @@ from napari_medvol.report import Finding, GeometryReport
 from napari_medvol.viewer import notify
 from napari_medvol.viewer.notify import leave_bad_planes_blank, warn_of_findings
 from napari_medvol.viewer.opening import layers_of, show
-from napari_medvol.viewer.reader import get_reader, opened_by_hand, read_layers
+from napari_medvol.viewer.reader import get_reader, opened_together, read_layers
 from napari_medvol.volume import Volume
 from tests.phantoms.sources import ArraySource
 from tests.phantoms.volumes import affine_along, rotated
@@ -105,7 +105,7 @@ def test_a_script_gets_the_error_and_nothing_is_half_opened(tmp_path: Path) -> N
         viewer.open(broken, plugin="napari-medvol")
 
     assert not viewer.layers
-    assert not opened_by_hand()
+    assert opened_together() is None
 
 
 def test_what_was_found_odd_is_told_in_one_warning(told: list[Notification]) -> None:

@@ -16,8 +16,9 @@ from napari.utils.notifications import Notification
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QLabel, QProgressBar
 
+from napari_medvol import formats
 from napari_medvol.errors import ReadError
-from napari_medvol.viewer import waiting, whole_series
+from napari_medvol.viewer import waiting
 from napari_medvol.viewer.waiting import CancelledError, waited_for
 from napari_medvol.viewer.whole_series import DROP
 from tests.phantoms.dicom import write_series
@@ -26,11 +27,6 @@ from tests.viewer.test_window import open_by_hand
 pytestmark = pytest.mark.usefixtures("qapp")
 
 Tell = Callable[[int, int], None]
-
-
-@pytest.fixture(autouse=True)
-def a_new_drop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DROP, "_until", 0.0)
 
 
 def test_the_result_and_the_error_come_through() -> None:
@@ -218,9 +214,8 @@ def test_a_folder_can_be_given_up(
 
     assert not viewer.layers
     assert not told
-    # It can be opened again at once, and so can its neighbours.
-    assert not DROP.holds(many_files)
-    assert not DROP.holds(many_files.parent / "other.dcm")
+    # It can be opened again at once.
+    assert not DROP.holds(many_files, [str(many_files)])
 
 
 def test_given_up_once_the_other_files_of_the_drop_are_left_alone(
@@ -230,20 +225,20 @@ def test_given_up_once_the_other_files_of_the_drop_are_left_alone(
     viewer = make_napari_viewer(show=True)
     slices = sorted((many_files / "3").iterdir())
 
-    class Slow:
-        def __call__(self, path: Path, volumes: Any, progress: Tell) -> Any:
-            calls.append(path)
-            while True:
-                progress(0, 100)
-                time.sleep(0.01)
+    calls: list[Any] = []
 
-    calls: list[Path] = []
-    monkeypatch.setattr(whole_series, "with_their_series", Slow())
+    def slow(paths: Any, *, progress: Tell, **_: Any) -> Any:
+        calls.append(paths)
+        while True:
+            progress(0, 100)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(formats, "read", slow)
     timer = cancel_when_it_shows()
     open_by_hand(viewer, *slices[:40])
     timer.stop()
 
-    assert calls == slices[:1]
+    assert calls == [slices[:40]]
     assert not viewer.layers
 
 

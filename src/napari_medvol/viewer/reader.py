@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     places = [path] if isinstance(path, str) else path
     if any(holds_a_scan(place) for place in places):
         return read_layers
-    return read_by_others if opened_by_hand() else None
+    return read_by_others if opened_together() is not None else None
 
 
 def read_by_others(path: Paths) -> list[Any]:
@@ -45,8 +45,8 @@ def read_layers(path: Paths) -> list[LayerData]:
     """Return layer data of every volume at `path`, the largest visible, the others hidden.
 
     A person who opens a folder of several series in a window is asked which, one slice stands
-    for its whole series, and an error is shown as a notification. A script is not asked, gets
-    what the path holds, and gets the error itself.
+    for its whole series, slices opened together make one volume, and an error is shown as a
+    notification. A script is not asked, gets what the path holds, and gets the error itself.
 
     Raises
     ------
@@ -59,10 +59,10 @@ def read_layers(path: Paths) -> list[LayerData]:
     from napari_medvol.viewer.opening import layers_of
     from napari_medvol.viewer.whole_series import ONE_BY_ONE
 
-    by_hand = opened_by_hand()
+    together = opened_together()
     try:
-        volumes = _asked_for(path) if by_hand else read(path)
-        if not by_hand and ONE_BY_ONE.is_noticed(volumes):
+        volumes = read(path) if together is None else _asked_for(path, together)
+        if together is None and ONE_BY_ONE.is_noticed(volumes):
             notify.tell(
                 "Files of one series are opened one by one, each as a layer. Open their folder,"
                 " or pass stack=True, to get one volume."
@@ -70,56 +70,72 @@ def read_layers(path: Paths) -> list[LayerData]:
         follow_open_windows()
         return layers_of(volumes) or _NOTHING_TO_ADD
     except MedVolError as error:
-        if not by_hand:
+        if together is None:
             raise
         notify.fail(error)
         return _NOTHING_TO_ADD
 
 
-def _asked_for(path: Paths) -> list[Volume]:
-    """Return the volumes that a person means by `path`; none if they are open already."""
+def _asked_for(path: Paths, together: Sequence[Any]) -> list[Volume]:
+    """Return the volumes that a person means by `path`; none if they are open already.
+
+    Parameters
+    ----------
+    path : str or list of str
+    together : sequence of path
+        All that the person opens at once; napari hands them over one by one.
+    """
     from napari_medvol.viewer.chooser import choose
     from napari_medvol.viewer.waiting import CancelledError, waited_for
     from napari_medvol.viewer.whole_series import DROP
 
     places = [Path(place) for place in ([path] if isinstance(path, str) else path)]
     one_file = len(places) == 1 and places[0].is_file()
-    if one_file and DROP.holds(places[0]):
+    if one_file and DROP.holds(places[0], together):
         return []
+    read_them = partial(_of_one_file, places[0], together) if one_file else partial(_of, places)
     try:
-        volumes = waited_for(f"Reading {places[0].name}", partial(_found, places))
+        volumes = waited_for(f"Reading {places[0].name}", read_them)
     except CancelledError:
-        if one_file:
-            DROP.refused(places[0])
+        DROP.took(map(Path, together), together)
         return []
-    if len(volumes) > 1:
-        volumes = choose(volumes, places[0])
-    DROP.goes_on()
-    return volumes
+    return choose(volumes, places[0]) if len(volumes) > 1 else volumes
 
 
-def _found(places: list[Path], progress: Progress) -> list[Volume]:
-    """Return what the paths hold; one slice stands for its series. Runs in a thread."""
+def _of(places: list[Path], progress: Progress) -> list[Volume]:
+    """Return what the paths hold. Runs in a thread."""
     from napari_medvol.formats import read
-    from napari_medvol.viewer.whole_series import with_their_series
 
-    volumes = read(places, progress=progress)
-    if len(places) == 1 and places[0].is_file():
-        volumes = with_their_series(places[0], volumes, progress)
-    return volumes
+    return read(places, progress=progress)
 
 
-def opened_by_hand() -> bool:
-    """Return whether a person opens: dialog, drop, recent file or napari's command line.
+def _of_one_file(path: Path, together: Sequence[Any], progress: Progress) -> list[Volume]:
+    """Return what a file holds, with the other slices of its drop, or else of its series.
 
-    All of these go through one method of napari's window, which scripts, tests and the console
-    never call; nothing else tells them apart, as the command line opens its files before the
-    event loop runs and the console while it does. Where napari renames the method, every
-    opening counts as a script's: no dialog comes up unasked.
+    Runs in a thread.
+    """
+    from napari_medvol.formats import read
+    from napari_medvol.viewer.whole_series import DROP, slices_among, with_their_series
+
+    slices = slices_among(together, path)
+    if len(slices) > 1:
+        DROP.took(slices, together)
+        return read(slices, progress=progress)
+    return with_their_series(path, read(path, progress=progress), progress)
+
+
+def opened_together() -> Sequence[Any] | None:
+    """Return all paths that a person opens at once: dialog, drop, recent file, command line.
+
+    None for a script. All of these go through one method of napari's window, which scripts,
+    tests and the console never call; nothing else tells them apart, as the command line opens
+    its files before the event loop runs and the console while it does. Where napari renames
+    the method or its parameter, every opening counts as a script's: no dialog comes up unasked.
     """
     frame = sys._getframe()  # noqa: SLF001 - the documented way to the callers
     while frame is not None:
         if frame.f_code.co_name == "_qt_open" and "napari._qt" in frame.f_globals["__name__"]:
-            return True
+            paths = frame.f_locals.get("filenames")
+            return paths if isinstance(paths, Sequence) else None
         frame = frame.f_back  # type: ignore[assignment]
-    return False
+    return None
