@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_medvol.viewer.opening import open
     from napari_medvol.viewer.places import from_ras, to_ras
     from napari_medvol.viewer.volumes import volume_of
+    from napari_medvol.views.slices import export_slices
     from napari_medvol.views.sources import source_of
     from napari_medvol.volume import Axis, Step, Volume
 
@@ -29,6 +30,7 @@ __all__ = [
     "Step",
     "Volume",
     "apply",
+    "export_slices",
     "from_ras",
     "open",
     "read",
@@ -48,6 +50,7 @@ _HOMES = {
     "Step": "napari_medvol.volume",
     "Volume": "napari_medvol.volume",
     "apply": "napari_medvol.ops",
+    "export_slices": "napari_medvol.views.slices",
     "from_ras": "napari_medvol.viewer.places",
     "open": "napari_medvol.viewer.opening",
     "read": "napari_medvol.formats",
