@@ -444,3 +444,92 @@ def test_a_patient_that_some_files_do_not_name_is_one_patient(tmp_path: Path) ->
     write(tmp_path, along_z(4, 6), first=3, elements={"PatientID": "", "PatientName": ""})
 
     assert only(tmp_path).shape[2] == 4
+
+
+def displaced(folder: Path, heights: Sequence[float], **choices: Any) -> list[Volume]:
+    """Write a slice at each height, every pixel of it its height times 100, and read them."""
+    for number, height in enumerate(heights):
+        write_slice(
+            folder / f"{number:03d}.dcm",
+            np.full((4, 5), round(100 * height), np.int16),
+            position=(0, 0, height),
+            instance=number + 1,
+        )
+    return read(folder, **choices)
+
+
+@pytest.mark.parametrize("off", [0.3, -0.3, 0.06])
+@pytest.mark.parametrize("number", [1, 7, 18])
+def test_one_displaced_slice_of_twenty_leaves_the_others_as_they_are(
+    tmp_path: Path, number: int, off: float
+) -> None:
+    heights = [float(k) for k in range(20)]
+    heights[number] += off
+
+    (volume,) = displaced(tmp_path, heights)
+
+    np.testing.assert_allclose(volume.affine, np.diag([-1, -1, 1, 1]), atol=1e-12)
+    # Values grow with height: interpolated at its place, the slice has the value of the place.
+    np.testing.assert_array_equal(np.asarray(volume.data)[0, 0], 100 * np.arange(20))
+    assert [row.plane[0] for row in volume.report.slices if not row.file] == [number]
+    (finding,) = (f for f in volume.report.findings if f.kind == "displaced")
+    assert finding.severity == "warning"
+    assert f"the one at {heights[number]:.2f} mm by {abs(off):.3f} mm" in finding.text
+    assert volume.report.largest_residual == pytest.approx(abs(off))
+
+
+@pytest.mark.parametrize(("number", "off"), [(0, -0.3), (19, 0.3)])
+def test_a_displaced_slice_at_an_end_does_not_stretch_the_others(
+    tmp_path: Path, number: int, off: float
+) -> None:
+    heights = [float(k) for k in range(20)]
+    heights[number] += off
+
+    (volume,) = displaced(tmp_path, heights)
+
+    np.testing.assert_allclose(volume.affine[2], [0, 0, 1, 0], atol=1e-12)
+    np.testing.assert_array_equal(np.asarray(volume.data)[0, 0], 100 * np.arange(20))
+
+
+def test_a_displaced_slice_can_be_had_as_it_was_read(tmp_path: Path) -> None:
+    heights = [float(k) for k in range(20)]
+    heights[7] += 0.3
+
+    (volume,) = displaced(tmp_path, heights, gaps="stack")
+
+    assert np.asarray(volume.data)[0, 0, 7] == 730
+    assert all(row.file for row in volume.report.slices)
+
+
+@pytest.mark.parametrize(
+    ("heights", "kind"),
+    [
+        ([*range(10), *range(11, 21)], "gap"),  # one is missing
+        ([*range(19), 20], "gap"),  # the last but one is missing
+        ([0, *range(2, 21)], "gap"),
+        ([0, 1, 2, 3.3, 4, 5, 6.3, *range(7, 20)], "interpolated"),  # two of twenty are too many
+        ([0, 1, 2.3, 3, 4], "interpolated"),  # too few to say what is usual
+        ([0.3, *range(1, 20)], "interpolated"),  # nothing lies beyond it to interpolate from
+        ([k + 0.03 * (k % 2) * (k > 1) for k in range(20)], "jitter"),
+        ([5 * k + 0.2 * (k % 2) for k in range(20)], "interpolated"),  # nothing is missing
+    ],
+)
+def test_what_is_no_displaced_slice_is_treated_as_ever(
+    tmp_path: Path, heights: Sequence[float], kind: str
+) -> None:
+    (volume,) = displaced(tmp_path, heights)
+
+    assert kind in kinds(volume)
+    assert "displaced" not in kinds(volume)
+
+
+def test_a_slice_beside_the_line_of_the_others_is_no_displaced_slice(tmp_path: Path) -> None:
+    for k in range(20):
+        write_slice(
+            tmp_path / f"{k}.dcm",
+            np.zeros((4, 5), np.int16),
+            position=(0.3 * (k == 7), 0, k),
+            instance=k + 1,
+        )
+
+    assert all("displaced" not in kinds(volume) for volume in read(tmp_path))

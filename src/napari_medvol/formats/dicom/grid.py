@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_medvol.affines import Affine, swap_lps_ras
 from napari_medvol.formats.choices import Gaps
+from napari_medvol.formats.dicom.displaced import MostlyEven, mostly_even
 from napari_medvol.report import Finding
 
 Points = NDArray[np.float64]
@@ -145,7 +146,34 @@ def grids_of(
         return [_with_jitter(even)]
     if gaps == "stack":
         return [_stacked(even)]
+    mostly = None if gaps == "split" else mostly_even(positions, _TOLERANCE_MM, _TOLERANCE_SHARE)
+    if mostly is not None:
+        return [_with_displaced(mostly, positions @ normal, normal)]
     return _uneven(positions, normal, gaps, single)
+
+
+def _with_displaced(fit: MostlyEven, along: Points, normal: Points) -> Grid:
+    """Return the grid of most slices; at the places of displaced ones it is interpolated."""
+    wanted = (fit.first + np.arange(len(along))[:, None] * fit.step) @ normal
+    slots: list[int | Blend | None] = list(range(len(along)))
+    for number in fit.displaced:
+        high = int(np.clip(np.searchsorted(along, wanted[number]), 1, len(along) - 1))
+        low = high - 1
+        slots[number] = _blend(
+            high, float((wanted[number] - along[low]) / (along[high] - along[low]))
+        )
+    named = ", ".join(
+        f"the one at {along[n]:.2f} mm by {fit.residuals[n]:.3f} mm" for n in fit.displaced[:5]
+    )
+    more = f" and {len(fit.displaced) - 5} more" if len(fit.displaced) > 5 else ""
+    text = (
+        f"{len(fit.displaced)} of {len(along)} slices lie off the even grid of"
+        f" {np.linalg.norm(fit.step):.3f} mm that the others lie on ({named}{more}): interpolated"
+        " at their places, the others are as they were read; gaps='stack' gives all as read"
+    )
+    finding = Finding(text, "warning", "displaced")
+    residuals = dict(enumerate(fit.residuals.tolist()))
+    return Grid(tuple(slots), fit.first, fit.step, residuals, findings=(finding,))
 
 
 def _uneven(
@@ -215,6 +243,8 @@ def _with_lost_slices(
     widths = np.diff(positions @ normal)
     for usual in candidates:
         multiples = np.rint(widths / usual)
+        if (multiples == 1).all():
+            continue  # uneven, but nothing is missing
         if (multiples < 1).any() or (
             np.abs(widths - multiples * usual) > _GAP_SHARE * usual
         ).any():
