@@ -283,8 +283,7 @@ def _dose_planes(lead: Frame, count: int) -> list[Frame]:
 def _enhanced(header: Header) -> list[Frame]:
     from napari_medvol.formats.dicom.functional_groups import frame_values
 
-    with translated(header.path):
-        own = frame_values(header.dataset())
+    own = frame_values(header)
     count = max(1, header.integer(tags.NUMBER_OF_FRAMES) or 1)
     if len(own) != count:
         raise ReadError(
@@ -292,10 +291,34 @@ def _enhanced(header: Header) -> list[Frame]:
             f"{count} frames, but functional groups of {len(own)}",
             "Look into the header of the file",
         )
-    return [
-        _placed(Frame(header, n, values={**values, tags.FRAME_NUMBER: (float(n + 1),)}))
-        for n, values in enumerate(own)
-    ]
+    alike: dict[Hashable, Frame] = {}
+    frames = []
+    for n, values in enumerate(own):
+        values[tags.FRAME_NUMBER] = (float(n + 1),)
+        frames.append(_placed_like_another(Frame(header, n, values=values), alike))
+    return frames
+
+
+def _placed_like_another(frame: Frame, alike: dict[Hashable, Frame]) -> Frame:
+    """Return the frame of a multi-frame file placed; what frames share is worked out once."""
+    values = frame.values
+    key = tuple([values.get(tag) for tag in _SHARED])
+    lead = alike.get(key)
+    position = frame.numbers(tags.IMAGE_POSITION_PATIENT)
+    if lead is None or len(position) != 3 or not all(map(_is_near, position)):
+        placed = _placed(frame)
+        if placed.position is not None and not placed.findings:
+            alike[key] = placed
+        return placed
+    return Frame(
+        frame.header,
+        frame.number,
+        np.array(position),
+        lead.orientation,
+        lead.spacing,
+        lead.spacing_from,
+        values,
+    )
 
 
 def _asked(

@@ -36,9 +36,19 @@ _ITEM: Final = 0xFFFEE000
 _ITEM_END: Final = 0xFFFEE00D
 _SEQUENCE_END: Final = 0xFFFEE0DD
 
+_READ_ON: Final = 1 << 16
+
 _short = struct.Struct("<HH2sH").unpack_from
 _plain = struct.Struct("<HHL").unpack_from
 _long_length = struct.Struct("<L").unpack_from
+
+
+class Place(NamedTuple):
+    """Value representation (empty in implicit files), first byte and length of a value."""
+
+    vr: str
+    offset: int
+    length: int
 
 
 def read(file: OpenFile, block: bytes, layouts: Layouts | None = None) -> Elements:
@@ -78,13 +88,33 @@ def read_inflated(inflated: Inflated, meta: Elements) -> Elements:
     return walk.elements(DEFLATED)
 
 
+def places(file: OpenFile, wanted: frozenset[int]) -> tuple[dict[int, Place], bool]:
+    """Return where the values of some elements lie, and whether the file is explicit.
+
+    Raises
+    ------
+    Unsure
+        If pydicom should decide.
+    """
+    walk = _Walk(Window(file, file.read_at(_READ_ON, 0)), file.size, wanted)
+    elements = _walked(walk)
+    if elements.transfer_syntax == DEFLATED:
+        raise Unsure("deflated")
+    return walk.places, elements.transfer_syntax != IMPLICIT
+
+
 def _walk(window: Window, size: int) -> tuple[list[WalkedElement], Elements]:
     walk = _Walk(window, size)
+    return walk.path, _walked(walk)
+
+
+def _walked(walk: _Walk) -> Elements:
+    window = walk.window
     at = walk.walk_meta()
     syntax = walk.transfer_syntax()
     if syntax == DEFLATED:
         walk.at = at
-        return walk.path, walk.elements(syntax)
+        return walk.elements(syntax)
     if syntax == BIG_ENDIAN or not (syntax + ".").startswith(_STANDARD):
         raise Unsure(f"transfer syntax {syntax!r}")
     index = window.hold(at, 8)
@@ -93,7 +123,7 @@ def _walk(window: Window, size: int) -> tuple[list[WalkedElement], Elements]:
         if looks_explicit == (syntax == IMPLICIT):
             raise Unsure("the value representations contradict the transfer syntax")
     walk.walk_dataset(at, _implicit_element if syntax == IMPLICIT else _explicit_element)
-    return walk.path, walk.elements(syntax)
+    return walk.elements(syntax)
 
 
 def _explicit_element(block: bytes, index: int) -> tuple[int, str, int, int]:
@@ -121,9 +151,11 @@ def _implicit_element(block: bytes, index: int) -> tuple[int, str, int, int]:
 class _Walk:
     """One way through one file."""
 
-    def __init__(self, window: Window, size: int) -> None:
+    def __init__(self, window: Window, size: int, wanted: frozenset[int] = frozenset()) -> None:
         self.window = window
         self.size = size
+        self.wanted = wanted
+        self.places: dict[int, Place] = {}
         self.at = 0
         self.path: list[WalkedElement] = []
         self.index = Where()
@@ -172,6 +204,8 @@ class _Walk:
                 raise Unsure(f"pixel data of type {vr!r}")
             self.pixels = pixel_element(tag, at + head, length, vr)
             return at + head
+        if tag in self.wanted:
+            self.places[tag] = Place(vr, at + head, length)
         if length == UNDEFINED:
             return self._skip_sequence(at + head, tag, vr, element_at)
         if tag >> 16 == 0xFFFE:
