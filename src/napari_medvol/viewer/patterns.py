@@ -1,6 +1,6 @@
-"""The file name patterns of the manifest, generated from ``FORMATS``.
+"""What the manifest says of file names, generated from ``FORMATS``.
 
-``python -m napari_medvol.viewer.patterns napari.yaml`` rewrites the block in the manifest.
+``python -m napari_medvol.viewer.patterns napari.yaml`` rewrites the blocks in the manifest.
 """
 
 from __future__ import annotations
@@ -10,9 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from napari_medvol.formats import FORMATS, archives
+from napari_medvol.viewer.writer import suffixes
 
 _BEGIN: Final = "    # generated from FORMATS by napari_medvol.viewer.patterns: begin"
 _END: Final = "    # generated: end"
+_WRITER_BEGIN: Final = (
+    "    # generated from FORMATS by napari_medvol.viewer.patterns: suffixes begin"
+)
+_WRITER_END: Final = "    # generated: suffixes end"
 
 
 def patterns() -> list[str]:
@@ -29,11 +34,16 @@ def patterns() -> list[str]:
 
 
 def rewritten(manifest: str) -> str:
-    """Return the text of the manifest with its block of patterns made anew."""
-    before, rest = manifest.split(_BEGIN)
-    _, after = rest.split(_END)
-    lines = ["    filename_patterns:", *(f"    - '{pattern}'" for pattern in patterns())]
-    return before + "\n".join([_BEGIN, *lines, _END]) + after
+    """Return the text of the manifest with its blocks of patterns and suffixes made anew."""
+    manifest = _filled(manifest, _BEGIN, _END, "filename_patterns", patterns())
+    return _filled(manifest, _WRITER_BEGIN, _WRITER_END, "filename_extensions", suffixes())
+
+
+def _filled(manifest: str, begin: str, end: str, key: str, names: list[str]) -> str:
+    before, rest = manifest.split(begin + "\n")
+    _, after = rest.split(end)
+    lines = [f"    {key}:", *(f"    - '{name}'" for name in names)]
+    return before + "\n".join([begin, *lines, end]) + after
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ class Task(threading.Thread, Generic[T]):
         return self._result
 
 
-def waited_for(title: str, do: Callable[[Progress], T]) -> T:
+def waited_for(title: str, do: Callable[[Progress], T], counts: str = "files") -> T:
     """Return what `do` gives; a window stays alive meanwhile and can cancel.
 
     Work that takes longer than a moment shows a dialog with a Cancel button. Without a window
@@ -90,6 +90,8 @@ def waited_for(title: str, do: Callable[[Progress], T]) -> T:
         What is being done, for people.
     do : callable
         Takes a progress callable, gives the result. Runs in a thread: no Qt, no napari.
+    counts : str
+        What the progress counts, for people.
 
     Raises
     ------
@@ -102,7 +104,7 @@ def waited_for(title: str, do: Callable[[Progress], T]) -> T:
     task.start()
     _wait_a_moment(task)
     if task.is_alive():
-        dialog = _progress_dialog(title, task)
+        dialog = _progress_dialog(title, task, counts)
         if not dialog.exec():
             task.cancel()
         dialog.deleteLater()
@@ -126,7 +128,7 @@ def _wait_a_moment(task: Task[Any]) -> None:
     poll.stop()
 
 
-def _progress_dialog(title: str, task: Task[Any]) -> Any:
+def _progress_dialog(title: str, task: Task[Any], counts: str) -> Any:
     """Return a modal dialog that accepts itself when the task has ended."""
     from napari.qt import get_current_stylesheet
     from qtpy.QtCore import QTimer
@@ -150,7 +152,7 @@ def _progress_dialog(title: str, task: Task[Any]) -> Any:
             return
         bar.setMaximum(task.total)
         bar.setValue(task.done)
-        label.setText(f"{title}: {_how_far(task.done, task.total)}")
+        label.setText(f"{title}: {_how_far(task.done, task.total, counts)}")
 
     poll = QTimer(dialog)
     poll.timeout.connect(look)
@@ -160,7 +162,9 @@ def _progress_dialog(title: str, task: Task[Any]) -> Any:
     return dialog
 
 
-def _how_far(done: int, total: int) -> str:
+def _how_far(done: int, total: int, counts: str = "files") -> str:
     if not total:
-        return f"{done:,} files found" if done else "looking for files"
-    return f"{done:,} of {total:,} files" if done < total else f"sorting {total:,} files"
+        return f"{done:,} {counts} found" if done else f"looking for {counts}"
+    if done == total and counts == "files":
+        return f"sorting {total:,} files"
+    return f"{done:,} of {total:,} {counts}"
