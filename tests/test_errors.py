@@ -15,6 +15,7 @@ PARENTS = {
     "WriteError": "MedVolError",
     "GeometryError": "MedVolError",
     "StepError": "MedVolError",
+    "BatchError": "MedVolError",
     "LayerError": "MedVolError",
 }
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_medvol.batch import convert, replay
     from napari_medvol.errors import MedVolError
     from napari_medvol.formats import Certificate, read, write
     from napari_medvol.opinion import second_opinion
@@ -30,10 +31,12 @@ __all__ = [
     "Step",
     "Volume",
     "apply",
+    "convert",
     "export_slices",
     "from_ras",
     "open",
     "read",
+    "replay",
     "second_opinion",
     "source_of",
     "to_ras",
@@ -50,10 +53,12 @@ _HOMES = {
     "Step": "napari_medvol.volume",
     "Volume": "napari_medvol.volume",
     "apply": "napari_medvol.ops",
+    "convert": "napari_medvol.batch",
     "export_slices": "napari_medvol.views.slices",
     "from_ras": "napari_medvol.viewer.places",
     "open": "napari_medvol.viewer.opening",
     "read": "napari_medvol.formats",
+    "replay": "napari_medvol.batch",
     "second_opinion": "napari_medvol.opinion",
     "source_of": "napari_medvol.views.sources",
     "to_ras": "napari_medvol.viewer.places",

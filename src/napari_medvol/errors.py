@@ -10,6 +10,7 @@
     ├── WriteError          a file cannot be written without a loss that was not asked for
     ├── GeometryError       an affine that leads nowhere: singular, not finite, not 4×4
     ├── StepError           an operation refuses its parameters
+    ├── BatchError          a conversion of many cannot begin, or cannot go on
     └── LayerError          a napari layer that carries no scan
 
 Exceptions of other libraries are translated where they enter, so no foreign type leaks.
@@ -68,6 +69,10 @@ class GeometryError(MedVolError):
 
 class StepError(MedVolError):
     """An operation refuses its parameters."""
+
+
+class BatchError(MedVolError):
+    """A conversion of many scans cannot begin, or cannot go on."""
 
 
 class LayerError(MedVolError):
