@@ -81,6 +81,7 @@ def test_every_command_is_reached_by_a_menu_a_sample_or_the_reader(
         item.command for items in said.menus.values() for item in items if hasattr(item, "command")
     }
     used |= {sample.command for sample in said.sample_data} | {said.readers[0].command}
+    used |= {writer.command for writer in said.writers or ()}
 
     assert used == {command.id for command in said.commands}
 

@@ -134,9 +134,9 @@ def test_work_that_ends_while_its_dialog_is_made_is_not_waited_for_for_ever(
     monkeypatch.setattr(waiting, "_PATIENCE_MS", 0)
     made = waiting._progress_dialog
 
-    def late(title: str, task: Any) -> Any:
+    def late(title: str, task: Any, counts: str) -> Any:
         task.join()
-        return made(title, task)
+        return made(title, task, counts)
 
     monkeypatch.setattr(waiting, "_progress_dialog", late)
 

@@ -47,7 +47,7 @@ def test_saving_a_layer_gives_the_scan_it_shows(viewer: Any, affine: Any, tmp_pa
 
 def test_a_moved_layer_is_written_where_it_stands(viewer: Any, tmp_path: Path) -> None:
     (layer,) = show(viewer, [numbered((5, 6, 7))])
-    layer.translate = np.asarray(layer.translate) + (10, 0, 0)  # towards inferior, mm
+    layer.translate = layer.translate + np.array((10, 0, 0))  # towards inferior, mm
 
     layer.save(str(tmp_path / "x.nii"))
 
