@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.out.choices import WriteChoices
 from napari_medvol.formats.out.encoding import Encoding
+from napari_medvol.headers import Element, Form, Varying
 from napari_medvol.volume import Kind, Volume
 
 T = TypeVar("T")
@@ -43,11 +44,15 @@ class Written:
         What the format could not keep beside the values.
     reads : tuple of Path
         What to read back, where that is not the target itself.
+    expected : Volume, optional
+        What it must give back, where the format keeps the same voxels at the same places in
+        another order, or other numbers for the same labels. By default the volume itself.
     """
 
     encoding: Encoding
     notes: tuple[str, ...] = ()
     reads: tuple[Path, ...] = ()
+    expected: Volume | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,20 @@ class Format:
         Whether a target without a suffix is a folder for `write`.
     kinds : tuple of str
         Kinds of volumes that `write` takes.
+    facts : callable, optional
+        Volume to what its header says in the words of BIDS, nothing that tells whose scan it
+        is; empty for a volume of another format.
+    directions : callable, optional
+        Volume to the direction (LPS+, unit length, or empty) of each entry of its axis ``b``;
+        None for a volume of another format.
+    elements : callable, optional
+        Volume, and the number of one of its planes, to the whole header of the file behind it;
+        None for a volume of another format. Told in words where nothing is given.
+    forms : callable, optional
+        Volume to the matrices that its header offers; none for a volume of another format.
+    varying : callable, optional
+        Volume, and whom to tell of progress, to what is not the same for all planes; nothing
+        for a volume of another format.
     """
 
     name: str
@@ -97,6 +116,11 @@ class Format:
     writes: tuple[str, ...] = ()
     writes_folders: bool = False
     kinds: tuple[Kind, ...] = ("image", "labels")
+    facts: Callable[[Volume], dict[str, Any]] | None = None
+    directions: Callable[[Volume], tuple[tuple[float, ...], ...] | None] | None = None
+    elements: Callable[[Volume, int], tuple[Element, ...] | None] | None = None
+    forms: Callable[[Volume], tuple[Form, ...]] | None = None
+    varying: Callable[[Volume, Progress], tuple[Varying, ...]] | None = None
 
 
 def has_suffix(path: Path, suffixes: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from napari_medvol.affines import checked_affine
 from napari_medvol.errors import GeometryError, MedVolError, ReadError
+from napari_medvol.formats.by_nibabel import browsing
 from napari_medvol.formats.by_nibabel.bricks import open_afni, open_par
 from napari_medvol.formats.by_nibabel.ecat import open_ecat
 from napari_medvol.formats.by_nibabel.flat import ANALYZE_SIZE, open_analyze, open_mgh
@@ -193,6 +194,8 @@ FORMATS: tuple[Format, ...] = tuple(
         partial(_matches, family),
         partial(_read, family),
         together=True,
+        elements=partial(browsing.elements, family.name),
+        varying=partial(browsing.varying, family.name),
         write=_WRITERS.get(family.name, (None, ()))[0],
         writes=_WRITERS.get(family.name, (None, ()))[1],
     )

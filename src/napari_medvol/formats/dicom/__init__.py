@@ -3,7 +3,8 @@
 ``tags``, ``walk``, ``header``, ``scan`` (find files) · ``frames``, ``functional_groups``,
 ``mosaic`` (one image) · ``series``, ``factors``, ``repeats`` (what belongs together) · ``grid``
 (where it lies) · ``pixels``, ``codecs``, ``units`` (values) · ``volumes`` (all of it, with the
-record) · ``segmentation``, ``rtstruct``, ``painting`` (regions) · ``reading`` (the whole road).
+record) · ``segmentation``, ``rtstruct``, ``painting`` (regions) · ``browsing`` (every
+element) · ``reading`` (the whole road) · ``out`` (writing).
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from napari_medvol.formats.choices import Choices
-from napari_medvol.formats.row import Format, Progress, has_suffix
+from napari_medvol.formats.out.choices import WriteChoices
+from napari_medvol.formats.row import Format, Progress, Written, has_suffix
+from napari_medvol.headers import Element, Varying
 from napari_medvol.volume import Volume
 
 SUFFIXES: Final = (".dicom", ".dcm", ".ima", ".gdcm")
@@ -52,8 +55,42 @@ def read(paths: Sequence[Path], choices: Choices, progress: Progress) -> list[Vo
     return reading.read(paths, choices, progress)
 
 
+def elements(volume: Volume, plane: int) -> tuple[Element, ...] | None:
+    """Return every element of the file behind a plane; see :mod:`~.browsing`."""
+    from napari_medvol.formats.dicom import browsing
+
+    return browsing.elements(volume, plane)
+
+
+def varying(volume: Volume, progress: Progress) -> tuple[Varying, ...]:
+    """Return the elements that differ from plane to plane; see :mod:`~.browsing`."""
+    from napari_medvol.formats.dicom import browsing
+
+    return browsing.varying(volume, progress)
+
+
+def write(volume: Volume, target: Path, choices: WriteChoices, progress: Progress) -> Written:
+    """Write a volume as DICOM; see :mod:`~.out`."""
+    from napari_medvol.formats.dicom import out
+
+    return out.write(volume, target, choices, progress)
+
+
 #: The keys of ``conversions.CONVERSIONS``, here so that asking needs no import (a test holds
 #: them equal).
 VALUES: Final = ("real", "float", "stored", "suvbw", "suvlbm", "suvbsa", "fp", "rwv")
 
-FORMAT = Format("DICOM", SUFFIXES, matches, read, patterns=PATTERNS, together=True, values=VALUES)
+FORMAT = Format(
+    "DICOM",
+    SUFFIXES,
+    matches,
+    read,
+    patterns=PATTERNS,
+    together=True,
+    values=VALUES,
+    write=write,
+    writes=(".dcm",),
+    writes_folders=True,
+    elements=elements,
+    varying=varying,
+)

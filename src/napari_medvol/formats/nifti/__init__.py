@@ -18,6 +18,7 @@ from napari_medvol.formats.naming import (
     stem_of,
     with_compression,
 )
+from napari_medvol.formats.nifti import fields
 from napari_medvol.formats.nifti.axes import axes_of, vector_axis
 from napari_medvol.formats.nifti.geometry import FORM_NAMES, Grid, grid_of
 from napari_medvol.formats.nifti.header import HEAD_SIZE, NiftiHeader, is_nifti, read_header
@@ -91,6 +92,8 @@ FORMAT = Format(
     together=True,
     write=write,
     writes=(*_SINGLE, *_PAIR),
+    elements=fields.elements,
+    forms=fields.forms,
 )
 
 

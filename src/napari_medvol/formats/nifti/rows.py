@@ -147,7 +147,7 @@ def header_rows(
         *_acquisition_rows(header),
         *_statistic_rows(header),
         *(Field(f"NIfTI-{header.version} header", n, _value(header, n)) for n in header.fields),
-        *(_extension_row(number, e) for number, e in enumerate(header.extensions, 1)),
+        *(extension_row(number, e) for number, e in enumerate(header.extensions, 1)),
     )
 
 
@@ -232,12 +232,13 @@ def _value(header: NiftiHeader, name: str) -> str:
     if isinstance(value, bytes):
         return readable(value.split(b"\0")[0])
     if isinstance(value, tuple):
-        return "[" + ", ".join(_number(v) for v in value) + "]"
-    meaning = _meaning(name, value)
-    return f"{value} ({meaning})" if meaning else _number(value)
+        return "[" + ", ".join(number_text(v) for v in value) + "]"
+    meaning = meaning_of(name, value)
+    return f"{value} ({meaning})" if meaning else number_text(value)
 
 
-def _meaning(name: str, value: Any) -> str:
+def meaning_of(name: str, value: Any) -> str:
+    """Return what the number of a code field stands for; empty for other fields."""
     if name in ("sform_code", "qform_code"):
         return FORM_NAMES.get(value, "no known code")
     if name == "datatype":
@@ -254,7 +255,8 @@ def _meaning(name: str, value: Any) -> str:
     return ""
 
 
-def _number(value: Any) -> str:
+def number_text(value: Any) -> str:
+    """Return a number with the digits that a float32 has."""
     return f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
@@ -262,11 +264,14 @@ def _matrix(matrix: Affine | None) -> str:
     if matrix is None:
         return "no matrix (singular or not finite)"
     return (
-        "[" + ", ".join(f"[{', '.join(_number(float(v) + 0.0) for v in r)}]" for r in matrix) + "]"
+        "["
+        + ", ".join(f"[{', '.join(number_text(float(v) + 0.0) for v in r)}]" for r in matrix)
+        + "]"
     )
 
 
-def _extension_row(number: int, extension: Extension) -> Field:
+def extension_row(number: int, extension: Extension) -> Field:
+    """Return an extension by its registered name, with its text where it is one."""
     name = _EXTENSION_NAMES.get(extension.code, "no registered name")
     text = readable(extension.content.rstrip(b"\0"))
     if not text.isprintable() and not text.replace("\n", "").replace("\t", "").isprintable():
