@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from napari_medvol.arrays import LazyArray
 from napari_medvol.errors import StepError, WriteError
-from napari_medvol.views.slices.drawing import Drawn, Shade, shades
+from napari_medvol.views.slices.drawing import Drawn, Shade, n_frames, shades
 from napari_medvol.views.slices.looks import Look, look_of
 from napari_medvol.views.slices.manifest import put
 from napari_medvol.views.slices.naming import (
@@ -155,17 +155,26 @@ def prepared(
     volumes = [v for v, look in scene if look.visible and look.frame is None]
     reference = scene[0][0]
     shown = shades(scene, asked.window, asked.depth, is_plain)
-    pieces = planned(reference, volumes or [reference], asked)
+    is_open = any(n_frames(v) > 1 for v in volumes)
+    pieces = planned(reference, volumes, asked, None if is_open else scene[0][1].frame)
     place = Path(folder).expanduser()
     notes = _gate([v for v, _ in scene], [p.name for p in pieces], asked, identifiers)
-    mark = fingerprint(scene, asked)
-    runs = [Run(place, asked, shown, reference, pieces, mark)]
+    runs = [
+        Run(
+            place,
+            asked,
+            shown,
+            reference,
+            pieces,
+            partial(fingerprint, tuple(scene), asked, is_plain),
+        )
+    ]
     if masks is not None:
         alike = _as_masks(asked)
         layer = [(_checked_masks(masks), Look())]
         under = [replace(p, name=_with_suffix(p.name, FORMATS[alike.format])) for p in pieces]
         drawn = shades(layer, None, 8, True)
-        marked = fingerprint(layer, alike)
+        marked = partial(fingerprint, tuple(layer), alike, True)
         runs.append(Run(place / MASKS, alike, drawn, reference, under, marked))
     return Export(place, asked, shown, tuple(runs), notes)
 

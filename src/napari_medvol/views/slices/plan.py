@@ -127,7 +127,9 @@ def checked(settings: Settings) -> Settings:
     return replace(settings, format=kept)
 
 
-def planned(reference: Volume, scene: Sequence[Volume], settings: Settings) -> list[Piece]:
+def planned(
+    reference: Volume, scene: Sequence[Volume], settings: Settings, frame: int | None = None
+) -> list[Piece]:
     """Return the files to write.
 
     Parameters
@@ -135,15 +137,17 @@ def planned(reference: Volume, scene: Sequence[Volume], settings: Settings) -> l
     reference : Volume
         Its grid is that of the pictures.
     scene : sequence of Volume
-        All that is drawn and has frames.
+        All that is drawn and whose frames are open.
     settings : Settings
+    frame : int, optional
+        The one that is drawn, where none is open.
 
     Raises
     ------
     StepError
         If a slice or a frame is not there, or two files would have one name.
     """
-    frames = _frames(scene, settings.frames)
+    frames = _frames(scene, settings.frames) if frame is None else (frame,)
     pieces = []
     for plane in settings.planes:
         grid = grid_of(reference, plane, settings.pixel_mm, settings.convention)
@@ -165,7 +169,7 @@ def planned(reference: Volume, scene: Sequence[Volume], settings: Settings) -> l
     return pieces
 
 
-def fingerprint(scene: Sequence[tuple[Volume, Look]], settings: Settings) -> str:
+def fingerprint(scene: Sequence[tuple[Volume, Look]], settings: Settings, is_plain: bool) -> str:
     """Return a checksum of everything that decides what the pictures look like.
 
     It tells nothing about the patient: the same pictures asked for again have the same one.
@@ -174,7 +178,7 @@ def fingerprint(scene: Sequence[tuple[Volume, Look]], settings: Settings) -> str
     asked = replace(settings, name="", slices=None, frames=None, planes=())
     if settings.is_whole_plane:
         asked = replace(asked, slices=settings.slices)
-    digest.update(repr(asked).encode())
+    digest.update(f"{asked!r} {is_plain}".encode())
     for volume, look in scene:
         digest.update(_identity(volume))
         digest.update(_look(look))

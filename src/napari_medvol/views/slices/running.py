@@ -72,11 +72,10 @@ class Exported(list[Path]):
 
 
 class Drawing(NamedTuple):
-    """How the pictures of one grid are made, and the checksum of all that decides it."""
+    """How the pictures of one grid are made."""
 
     painter: Painter
     annotator: Annotator
-    mark: str
 
 
 class Run:
@@ -91,8 +90,9 @@ class Run:
     reference : Volume
         What the grids were made for.
     pieces : sequence of Piece
-    mark : str
-        Checksum of everything that decides what the pictures look like, but for the grid.
+    mark : callable
+        Gives the checksum of everything that decides what the pictures look like, but for
+        the grid. It may take a while.
     """
 
     def __init__(
@@ -102,17 +102,17 @@ class Run:
         shades: Sequence[Shade],
         reference: Volume,
         pieces: Sequence[Piece],
-        mark: str,
+        mark: Callable[[], str],
     ) -> None:
         self.folder, self.settings, self.pieces = folder, settings, pieces
-        self._drawings: dict[int, Drawing] = {}
-        for grid in {id(piece.grid): piece.grid for piece in pieces}.values():
-            content = f"{mark} {grid.shape} ".encode() + grid.affine.tobytes()
-            self._drawings[id(grid)] = Drawing(
+        self._mark, self._marks = mark, dict[int, str]()
+        self._drawings = {
+            id(grid): Drawing(
                 painter(shades, reference, grid, settings.interpolation),
                 Annotator(grid, settings.letters, settings.scale_bar, settings.position),
-                hashlib.sha256(content).hexdigest()[:16],
             )
+            for grid in {id(piece.grid): piece.grid for piece in pieces}.values()
+        }
 
     @property
     def n_pictures(self) -> int:
@@ -127,10 +127,15 @@ class Run:
         WriteError
             If a file is there that these settings did not make, and is not to be overwritten.
         """
+        mark = self._mark()
+        for piece in self.pieces:
+            grid = piece.grid
+            content = f"{mark} {grid.shape} ".encode() + grid.affine.tobytes()
+            self._marks[id(grid)] = hashlib.sha256(content).hexdigest()[:16]
         manifest = Manifest(self.folder)
         done, foreign = set(), []
         for piece in self.pieces if not overwrite else ():
-            if manifest.is_done(piece.name, self._drawings[id(piece.grid)].mark):
+            if manifest.is_done(piece.name, self._marks[id(piece.grid)]):
                 done.add(piece.name)
             elif (self.folder / piece.name).exists():
                 foreign.append(piece.name)
@@ -280,7 +285,7 @@ class Run:
                     resampling,
                     round(100 * one.n_clipped / max(one.n_values, 1), 4),
                     check,
-                    drawing.mark,
+                    self._marks[id(grid)],
                 )
             )
         return entries
