@@ -7,6 +7,7 @@ from napari_medvol.errors import MedVolError
 from napari_medvol.viewer import notify
 from napari_medvol.viewer.following import follow
 from napari_medvol.viewer.oblique import toggle
+from napari_medvol.viewer.overlaying import relay
 from napari_medvol.viewer.planes import show_plane
 from napari_medvol.viewer.settings import ask_for_medical_formats, use_for_medical_formats
 from napari_medvol.viewer.shown import record_of
@@ -53,6 +54,7 @@ def toggle_oblique(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name
     ndisplay = viewer.dims.ndisplay
     if not [layer for layer in viewer.layers.selection if toggle(layer, ndisplay)]:
         notify.tell("None of the selected layers is oblique.")
+    relay(viewer)
 
 
 def show_values_as(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821

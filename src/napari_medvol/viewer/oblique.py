@@ -47,9 +47,17 @@ def rename(layer: Layer, before: Shown, after: Shown) -> None:
         layer.name = layer.name.replace(layer_name(before), layer_name(after), 1)
 
 
-def put(layer: Layer, now: Face, wanted: Face) -> None:
-    """Change data and transforms at once, drawing nothing in between."""
-    motion = movement(layer, now)
+def put(layer: Layer, now: Face | None, wanted: Face) -> None:
+    """Change data and transforms at once, drawing nothing in between.
+
+    Parameters
+    ----------
+    layer : Layer
+    now : Face or None
+        What the layer shows: if it was moved since, so is what it shows next. None to forget it.
+    wanted : Face
+    """
+    motion = None if now is None else movement(layer, now)
     settle(layer, wanted.data, wanted.matrix if motion is None else motion @ wanted.matrix)
 
 
