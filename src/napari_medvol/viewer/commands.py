@@ -5,6 +5,7 @@ from typing import Any
 
 from napari_medvol.errors import MedVolError
 from napari_medvol.viewer import notify
+from napari_medvol.viewer.fitting import fit
 from napari_medvol.viewer.following import follow
 from napari_medvol.viewer.oblique import toggle
 from napari_medvol.viewer.overlaying import relay
@@ -45,7 +46,7 @@ def go_to_layer(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-de
         return
     layer.visible = True
     go_to(viewer, layer)
-    viewer.fit_to_view(layers=[layer])
+    fit(viewer, [layer])
 
 
 def toggle_oblique(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_medvol.errors import LayerError
 from napari_medvol.viewer.coordinates import Face
+from napari_medvol.viewer.fitting import fit
 from napari_medvol.views.planes import Plane
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def show_plane(viewer: ViewerModel, plane: Plane) -> None:
     viewer.dims.ndisplay = 2
     viewer.dims.order = plane_order(plane, viewer.dims.ndim)
     # What is hidden, such as a localizer, would make the rest small.
-    viewer.fit_to_view(layers=[layer for layer in viewer.layers if layer.visible] or None)
+    fit(viewer, [layer for layer in viewer.layers if layer.visible])
 
 
 def plane_order(plane: Plane, ndim: int) -> tuple[int, ...]:

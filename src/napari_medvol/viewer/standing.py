@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_medvol.viewer import notify
 from napari_medvol.viewer.coordinates import Matrix, millimetres
+from napari_medvol.viewer.fitting import fit
 from napari_medvol.viewer.planes import plane_of_slab, show_plane
 from napari_medvol.viewer.shown import record_of
 from napari_medvol.viewer.window import later
@@ -88,7 +89,7 @@ class Standing:
     def _stand_on(self, viewer: ViewerModel, layer: Layer, is_first: bool) -> None:
         if not is_first:
             go_to(viewer, layer)
-            viewer.fit_to_view(layers=[layer])
+            fit(viewer, [layer])
         _as_acquired(viewer, layer)
         point, reference = np.array(viewer.dims.point), weakref.ref(layer)
 
