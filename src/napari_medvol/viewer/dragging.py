@@ -1,0 +1,155 @@
+"""Level and width by dragging on the canvas, and by the number keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_medvol.errors import MedVolError
+from napari_medvol.viewer import notify
+from napari_medvol.viewer.windowing import (
+    has_window,
+    offered_windows,
+    set_window,
+    window_of,
+    windowed_layer,
+)
+from napari_medvol.views.windows import window_of_limits
+from napari_medvol.volume import Window
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+#: Pixels of the mouse for as much as the window is wide.
+_PIXELS: Final = 250.0
+
+_KEYS: Final = "1234567890"
+
+
+def drag_windows(viewer: ViewerModel, modifier: str = "Shift") -> Callable[[], None]:
+    """Let the left button with a modifier change the window of the active image.
+
+    To the right is wider, down is a higher level, as in the clinic's viewers. While it drags,
+    the view does not move.
+
+    Parameters
+    ----------
+    viewer : Viewer or ViewerModel
+    modifier : {"Shift", "Control", "Alt"}
+
+    Returns
+    -------
+    callable
+        Ends it.
+    """
+
+    def drag(viewer: ViewerModel, event: Any) -> Iterator[None]:
+        layer = windowed_layer(viewer)
+        if event.button != 1 or layer is None or list(event.modifiers) != [modifier]:
+            return
+        yield from _dragged(viewer, layer, event)
+
+    viewer.mouse_drag_callbacks.append(drag)
+    return partial(_without, viewer.mouse_drag_callbacks, drag)
+
+
+def _dragged(viewer: ViewerModel, layer: Layer, event: Any) -> Iterator[None]:
+    before, start = window_of(layer), tuple(event.pos)
+    camera = getattr(viewer, "scene", viewer).camera
+    pans = camera.mouse_pan
+    camera.mouse_pan = False
+    event.handled = True
+    try:
+        yield
+        while event.type == "mouse_move":
+            right, down = event.pos[0] - start[0], event.pos[1] - start[1]
+            set_window(layer, dragged(before, right, down))
+            event.handled = True
+            yield
+    finally:
+        camera.mouse_pan = pans
+
+
+def dragged(window: Window, right: float, down: float) -> Window:
+    """Return a window after a drag of some pixels: wider to the right, higher downwards."""
+    step = window.width / _PIXELS
+    width = max(window.width + right * step, window.width / 100)
+    return window._replace(center=window.center + down * step, width=width)
+
+
+def bind_window_keys(viewer: ViewerModel) -> Callable[[], None]:
+    """Let the keys 1 to 9 choose the usual windows of the active image, and 0 those of its file.
+
+    napari's images have 1 and 2 for themselves, so the keys are bound on each image until it
+    ends.
+
+    Returns
+    -------
+    callable
+        Ends it.
+    """
+    return _WindowKeys(viewer).end
+
+
+class _WindowKeys:
+    """The keys of every image of a viewer, those that come later too."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer, self._bound = viewer, [layer for layer in viewer.layers if _bind(layer)]
+        viewer.layers.events.inserted.connect(self._on_inserted)
+
+    def _on_inserted(self, event: Any) -> None:
+        if _bind(event.value):
+            self._bound.append(event.value)
+
+    def end(self) -> None:
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
+        for layer in self._bound:
+            for key in _KEYS:
+                layer.bind_key(key, None, overwrite=True)
+        self._bound.clear()
+
+
+def _bind(layer: Layer) -> bool:
+    if not has_window(layer):
+        return False
+    for key in _KEYS:
+        layer.bind_key(key, partial(_choose, key), overwrite=True)
+    return True
+
+
+def _choose(key: str, layer: Layer) -> None:
+    try:
+        choose_window(layer, int(key))
+    except MedVolError as error:
+        notify.fail(error)
+
+
+def choose_window(layer: Layer, number: int) -> Window | None:
+    """Show a layer with the window of a number key, and return it; None if there is none.
+
+    1 to 9: the usual windows for the unit; where there are none, those of the file. 0: the
+    first window of the file, else the limits that the layer was opened with.
+
+    Raises
+    ------
+    LayerError
+        If the layer has no window.
+    """
+    usual, of_file = offered_windows(layer)
+    windows = of_file[:1] if number == 0 else (usual or of_file)[number - 1 : number]
+    record = layer.metadata.get("medvol")
+    limits = getattr(record, "limits", None)
+    if number == 0 and not windows and limits is not None:
+        windows = (window_of_limits(*limits)._replace(explanation="as opened"),)
+    if not windows:
+        return None
+    set_window(layer, windows[0])
+    return windows[0]
+
+
+def _without(callbacks: list[Any], callback: Any) -> None:
+    if callback in callbacks:
+        callbacks.remove(callback)

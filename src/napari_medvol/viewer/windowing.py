@@ -1,0 +1,176 @@
+"""The window of a layer: set and read through napari's contrast limits and colormap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from napari_medvol.errors import LayerError, MedVolError
+from napari_medvol.viewer.colormaps import is_shaped, shape_colours
+from napari_medvol.viewer.overlaying import laid_of, recolour
+from napari_medvol.viewer.shown import record_of
+from napari_medvol.viewer.volumes import volume_of
+from napari_medvol.views.windows import (
+    FUNCTIONS,
+    limits_of_window,
+    presets,
+    window_of_limits,
+    windowed,
+    windows_of_file,
+)
+from napari_medvol.volume import Volume, Window
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+Limits = tuple[float, float]
+
+#: What the colours of a layer are when its curve is a sigmoid: the colormap below the curve.
+_sigmoids: WeakKeyDictionary[Layer, Any] = WeakKeyDictionary()
+
+#: napari cannot show a window narrower than float32 tells apart.
+_NARROWEST = 1e-6
+
+
+def has_window(layer: Any) -> bool:
+    """Return whether a layer has limits of brightness: an image that is not of colour."""
+    return hasattr(layer, "contrast_limits") and not getattr(layer, "rgb", False)
+
+
+def window_of(layer: Layer) -> Window:
+    """Return the window that a layer is shown with.
+
+    Raises
+    ------
+    LayerError
+        If the layer has none: labels, colour, points.
+    """
+    _check(layer)
+    laid = laid_of(layer)
+    low, high = laid.limits if laid is not None else layer.contrast_limits
+    return window_of_limits(float(low), float(high), function_of(layer))
+
+
+def function_of(layer: Layer) -> str:
+    """Return the VOI LUT function that a layer is shown with."""
+    return "SIGMOID" if layer in _sigmoids and is_shaped(layer) else "LINEAR_EXACT"
+
+
+def set_window(layer: Layer, window: Window) -> None:
+    """Show a layer with a window; napari's sliders follow, and reach as far as they must.
+
+    SIGMOID, of which napari knows nothing, becomes the layer's colormap in 256 steps over two
+    widths to either side of the centre.
+
+    Raises
+    ------
+    LayerError
+        If the layer has no window.
+    MedVolError
+        If the function is unknown, or the width is too small for it.
+    """
+    _check(layer)
+    low, high = limits_of_window(window)
+    base = _base(layer)
+    if window.function == "SIGMOID":
+        _set_limits(layer, low, high)
+        brightness = windowed(np.linspace(low, high, 256), window)
+        first, last = brightness[0], brightness[-1]
+        shape_colours(layer, base, (brightness - first) / (last - first))
+        _sigmoids[layer] = base
+        return
+    if _sigmoids.pop(layer, None) is not None:
+        layer.colormap = base
+    _set_limits(layer, low, high)
+
+
+def set_limits(layer: Layer, low: float, high: float) -> None:
+    """Show a layer from black at `low` to white at `high`, with the function that it has.
+
+    Raises
+    ------
+    LayerError
+        If the layer has no window.
+    MedVolError
+        If `low` is not below `high`.
+    """
+    _check(layer)
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise MedVolError(
+            f"window of {layer.name!r}", f"{low:g} is not below {high:g}", "Swap or widen them"
+        )
+    set_window(layer, window_of_limits(low, high, function_of(layer)))
+
+
+def offered_windows(layer: Layer) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
+    """Return the usual windows for the unit of a layer, and those that its file offers."""
+    record = record_of(layer)
+    if record is None or record.part:
+        return (), ()
+    return presets(record.volume), windows_of_file(record.volume)
+
+
+def values_of(layer: Layer) -> Volume:
+    """Return the volume whose values are to be counted: of a complex one, the part shown.
+
+    Raises
+    ------
+    LayerError
+        If the layer holds no voxels.
+    """
+    record, volume = record_of(layer), volume_of(layer)
+    if record is None or record.part != "phase":
+        return volume
+    # Counted by their magnitude they would be another picture.
+    return Volume(np.asarray(record.native.data), np.eye(4), volume.axes, name=volume.name)
+
+
+def windowed_layer(viewer: ViewerModel) -> Layer | None:
+    """Return the layer that keys and drags are for: the active one, else the highest visible."""
+    active = viewer.layers.selection.active
+    if active is not None and has_window(active):
+        return active
+    return next((one for one in reversed(viewer.layers) if one.visible and has_window(one)), None)
+
+
+def _base(layer: Layer) -> Any:
+    laid = laid_of(layer)
+    if laid is not None:
+        return laid.base
+    base = _sigmoids.get(layer)
+    return base if base is not None and is_shaped(layer) else layer.colormap
+
+
+def _set_limits(layer: Layer, low: float, high: float) -> None:
+    least = max(abs(low), abs(high), 1.0) * _NARROWEST
+    if high - low < least:
+        high = low + least
+    if laid_of(layer) is not None:
+        recolour(layer, limits=(low, high))
+        return
+    reach = layer.contrast_limits_range
+    if low < reach[0] or high > reach[1]:
+        layer.contrast_limits_range = (min(low, reach[0]), max(high, reach[1]))
+    layer.contrast_limits = (low, high)
+
+
+def _check(layer: Any) -> None:
+    if not has_window(layer):
+        name = getattr(layer, "name", layer)
+        raise LayerError(f"layer {name!r}", "has no window", "Choose an image of numbers")
+
+
+__all__ = [
+    "FUNCTIONS",
+    "function_of",
+    "has_window",
+    "offered_windows",
+    "set_limits",
+    "set_window",
+    "values_of",
+    "window_of",
+    "windowed_layer",
+]
