@@ -21,6 +21,13 @@ from napari_medvol.volume import Axis, Field, Volume
 from tests.phantoms.volumes import affine_along
 
 
+def test_values_of_an_axis_are_no_step() -> None:
+    echoes = Axis("echo", unit="ms", values=(5.0, 10.5))
+    volume = Volume(np.zeros((4, 5, 6, 2)), np.eye(4), axes=(echoes,))
+
+    assert series_rows([volume])[0].voxel_size == "1 × 1 × 1 mm"
+
+
 def test_a_row_says_what_tells_one_series_from_another() -> None:
     header = (
         Field("Series", "SeriesNumber", "4"),

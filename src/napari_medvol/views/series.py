@@ -172,7 +172,9 @@ def _counts(volume: Volume) -> tuple[int, ...]:
 
 def _voxel_size(volume: Volume) -> str:
     text = " × ".join(f"{size:.4g}" for size in volume.zooms[:3]) + " mm"
-    steps = [f"{axis.step:.4g} {axis.unit}" for axis in volume.axes if axis.unit]
+    # Values of their own (echo times, b-values) are no steps.
+    even = [axis for axis in volume.axes if axis.unit and axis.values is None]
+    steps = [f"{axis.step:.4g} {axis.unit}" for axis in even]
     return ", ".join([text, *steps])
 
 

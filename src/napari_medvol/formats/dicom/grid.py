@@ -166,8 +166,9 @@ def _with_displaced(fit: MostlyEven, along: Points, normal: Points) -> Grid:
         f"the one at {along[n]:.2f} mm by {fit.residuals[n]:.3f} mm" for n in fit.displaced[:5]
     )
     more = f" and {len(fit.displaced) - 5} more" if len(fit.displaced) > 5 else ""
+    verb = "lies" if len(fit.displaced) == 1 else "lie"
     text = (
-        f"{len(fit.displaced)} of {len(along)} slices lie off the even grid of"
+        f"{len(fit.displaced)} of {len(along)} slices {verb} off the even grid of"
         f" {np.linalg.norm(fit.step):.3f} mm that the others lie on ({named}{more}): interpolated"
         " at their places, the others are as they were read; gaps='stack' gives all as read"
     )
