@@ -30,6 +30,14 @@ OBLIQUE = (0.96, 0.28, 0.0, -0.168, 0.576, -0.8)
 ORIGIN = (-20.0, -13.0, 40.0)
 
 
+class Apart(NamedTuple):
+    """Two values and how far apart they are, mm, in images that have no place."""
+
+    one: float
+    other: float
+    distance: float
+
+
 class Point(NamedTuple):
     """A value and where it was put, RAS+ mm."""
 
@@ -53,6 +61,8 @@ class Truth:
         Size of a slice along its normal, mm, if that is asked.
     also : mapping
         Other meanings of the values that are no error, name to factor.
+    apart : list of Apart
+        In place of points, for images that have a size but no place.
     """
 
     points: list[Point] = field(default_factory=list)
@@ -60,6 +70,7 @@ class Truth:
     dtype: str = ""
     extent: float = 0.0
     also: Mapping[str, float] = field(default_factory=dict)
+    apart: list[Apart] = field(default_factory=list)
 
 
 class Row(NamedTuple):
@@ -496,6 +507,135 @@ def _dose(folder: Path) -> Truth:
     return Truth([p for n in range(10) for p in points_of(planes[n] * 0.01, places[n])])
 
 
+def _lost_image(folder: Path) -> Truth:
+    points = _repeated(
+        folder, lambda e: {"EchoTime": f"{4.6 * (e + 1):.1f}", "EchoNumbers": e + 1}
+    )
+    (folder / "0014.dcm").unlink()
+    gone = {p.value for p in points_of(image(14), EVEN[4])}
+    return Truth([p for p in points if p.value not in gone])
+
+
+def _displaced(folder: Path) -> Truth:
+    heights = np.arange(20.0)
+    heights[7] += 0.3
+    for n, position in enumerate(along_z(*heights)):
+        phantom.write_slice(
+            folder / f"{n}.dcm",
+            np.full((ROWS_, COLUMNS), round(100 * position[2]), np.int16),
+            position=position,
+            spacing=SPACING,
+            thickness=1,
+            instance=n + 1,
+            elements=_CT,
+        )
+    return Truth(ramp=lambda world: 100 * world[..., 2])
+
+
+def _parametric_map(folder: Path) -> Truth:
+    pixels = np.stack([image(n, "uint16") for n in range(10)])
+    frames: list[tuple[Any, dict[str, Any]]] = [(position, {}) for position in EVEN]
+    write_enhanced(folder / "map.dcm", frames, pixels, spacing=SPACING)
+    ds = pydicom.dcmread(folder / "map.dcm")
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.30"
+    ds.Modality = "MR"
+    (code,) = group(CodeValue="mm2/s", CodingSchemeDesignator="UCUM", CodeMeaning="mm2/s")
+    (mapping,) = group(
+        RealWorldValueFirstValueMapped=0,
+        RealWorldValueLastValueMapped=65535,
+        RealWorldValueSlope=0.25,
+        RealWorldValueIntercept=0.0,
+        LUTLabel="ADC",
+        MeasurementUnitsCodeSequence=[code],
+    )
+    ds.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence = [mapping]
+    ds.save_as(folder / "map.dcm")
+    return Truth([p for n in range(10) for p in points_of(pixels[n] * 0.25, EVEN[n])])
+
+
+def _unplaced(
+    pixels: Any, name: Path, modality: str, sop_class: str, spacing: Any, elements: dict[str, Any]
+) -> Truth:
+    """Write one image without a place; return how far apart some of its pixels are."""
+    nowhere = {"ImagePositionPatient": None, "ImageOrientationPatient": None, "PixelSpacing": None}
+    ds = phantom.slice_dataset(
+        pixels, modality="OT", rescale=None, elements={**_CT, **nowhere, **elements}
+    )
+    ds.Modality = modality
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = sop_class
+    ds.save_as(name, enforce_file_format=True)
+    down, across = spacing
+    corner = float(pixels[0, 0])
+    return Truth(
+        apart=[
+            Apart(corner, float(pixels[0, 10]), 10 * across),
+            Apart(corner, float(pixels[8, 0]), 8 * down),
+        ]
+    )
+
+
+def _ultrasound(folder: Path) -> Truth:
+    region = group(
+        RegionSpatialFormat=1,
+        RegionDataType=1,
+        RegionFlags=0,
+        RegionLocationMinX0=0,
+        RegionLocationMinY0=0,
+        RegionLocationMaxX1=COLUMNS - 1,
+        RegionLocationMaxY1=ROWS_ - 1,
+        PhysicalUnitsXDirection=3,
+        PhysicalUnitsYDirection=3,
+        PhysicalDeltaX=0.04,
+        PhysicalDeltaY=0.06,
+    )
+    pixels = image(0, "uint8", 0)
+    elements = {"SequenceOfUltrasoundRegions": region}
+    uid = "1.2.840.10008.5.1.4.1.1.6.1"
+    return _unplaced(pixels, folder / "us.dcm", "US", uid, (0.6, 0.4), elements)
+
+
+def _angiography(folder: Path) -> Truth:
+    elements = {
+        "ImagerPixelSpacing": ["0.4", "0.3"],
+        "DistanceSourceToDetector": "1200",
+        "DistanceSourceToPatient": "800",
+        "EstimatedRadiographicMagnificationFactor": "1.5",
+    }
+    uid = "1.2.840.10008.5.1.4.1.1.12.1"
+    spacing = (0.4 / 1.5, 0.3 / 1.5)
+    return _unplaced(image(0, "uint16"), folder / "xa.dcm", "XA", uid, spacing, elements)
+
+
+def _nuclear(folder: Path) -> Truth:
+    """Write reconstructed slices, the frames in another order than the slices."""
+    slices = list(range(10))
+    random.Random(7).shuffle(slices)
+    frames = [image(n, "uint16") for n in range(10)]
+    detector = group(ImagePositionPatient=list(ORIGIN), ImageOrientationPatient=list(AXIAL))
+    ds = phantom.slice_dataset(
+        frames,
+        spacing=SPACING,
+        modality="OT",
+        rescale=None,
+        elements={
+            **_CT,
+            "ImagePositionPatient": None,
+            "ImageOrientationPatient": None,
+            "ImageType": ["ORIGINAL", "PRIMARY", "RECON TOMO", "EMISSION"],
+            "DetectorInformationSequence": detector,
+            "SliceVector": [n + 1 for n in slices],
+            "NumberOfSlices": 10,
+            "SpacingBetweenSlices": "2.5",
+            "SliceThickness": "4",
+        },
+    )
+    ds.Modality = "NM"
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.20"
+    ds.save_as(folder / "nm.dcm", enforce_file_format=True)
+    places = along_z(*(2.5 * n for n in slices))
+    return Truth([p for n in range(10) for p in points_of(frames[n], places[n])])
+
+
 _SYNTAXES = {
     "implicit little-endian": phantom.IMPLICIT,
     "explicit big-endian": phantom.BIG_ENDIAN,
@@ -517,6 +657,8 @@ ROWS: tuple[Row, ...] = (
     Row("gantry tilt of 15°", _tilted),
     Row("three times at each position", _times),
     Row("three echoes at each position", _echoes),
+    Row("one image of three echoes lost", _lost_image),
+    Row("one slice of 20 displaced by 0.3 mm", _displaced),
     Row("an exact copy of a slice", _copies),
     Row("a localizer in the series", _localizer),
     Row("two geometries under one series", _two_geometries),
@@ -537,6 +679,10 @@ ROWS: tuple[Row, ...] = (
     Row("names without extension", _nameless),
     *(Row(f"transfer syntax: {name}", _in_syntax(uid)) for name, uid in _SYNTAXES.items()),
     Row("RT dose: planes by offset, values by scaling", _dose),
+    Row("nuclear medicine: slices by their vector", _nuclear),
+    Row("ultrasound: size by its region", _ultrasound),
+    Row("X-ray angiography: spacing at the detector, magnified", _angiography),
+    Row("parametric map: values by its mapping", _parametric_map),
     Row("beside a structure set and a report", _others),
     Row("one slice without pixel data", _without_pixels),
     Row("one slice truncated", _truncated),

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from benchmarks.convention_rows import ROWS, Point, Row, Truth  # noqa: E402
+from benchmarks.convention_rows import ROWS, Apart, Point, Row, Truth  # noqa: E402
 
 OURS = "napari-medvol"
 TIMEOUT = 60
@@ -173,6 +173,8 @@ def verdict(outputs: Sequence[Output], truth: Truth) -> str:
         return "nothing"
     if truth.ramp is not None:
         return _by_ramp(outputs, truth.ramp)
+    if truth.apart:
+        return _by_size(outputs, truth.apart)
     best, worst, lost = _placed(outputs, truth.points, 1.0)
     if lost == len(truth.points):
         return _in_other_units(outputs, truth)
@@ -224,6 +226,23 @@ def _placed(
         else:
             lost += 1
     return best, worst, lost
+
+
+def _by_size(outputs: Sequence[Output], apart: Sequence[Apart]) -> str:
+    """Judge images without a place by how far apart their values are."""
+    faults = []
+    for output in outputs:
+        for one, other, distance in apart:
+            places = [np.argwhere(output.array == value) for value in (one, other)]
+            if not all(len(at) == 1 for at in places):
+                return "values wrong"
+            index = np.zeros(3)
+            step = (places[1] - places[0])[0][:3]
+            index[: len(step)] = step
+            found = float(np.linalg.norm(output.affine[:3, :3] @ index))
+            faults.append(found / distance - 1)
+    worst = max(faults, key=abs)
+    return "right" if abs(worst) < 0.01 else f"sizes {1 + worst:.2f} times the true ones"
 
 
 def _dtype_fault(outputs: Sequence[Output], truth: Truth) -> str:
