@@ -1,0 +1,246 @@
+"""The verbs convert and apply."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from napari_medvol.cli import parameters as typed
+from napari_medvol.cli.operations import only_volume, orientation
+from napari_medvol.cli.terminal import progress_of, show, tell
+from napari_medvol.errors import BatchError
+
+if TYPE_CHECKING:
+    from napari_medvol.recipe import Recipe
+    from napari_medvol.table import Table
+    from napari_medvol.volume import Step
+
+Template = Annotated[
+    str,
+    typer.Option(
+        "--template",
+        "-t",
+        help="Names of outputs in a folder: header fields in braces, and {folder}, {stem}, "
+        "{name}, {kind}, {index}.",
+    ),
+]
+Names = Annotated[
+    str, typer.Option(help="template, or dicom2nifti: its names, axes (LAS) and codes.")
+]
+Suffix = Annotated[
+    str | None, typer.Option(help="Suffix of outputs in a folder; .nii.gz by default.")
+]
+FormatName = Annotated[
+    str | None, typer.Option("--format", help="Format to write, whatever the suffix says.")
+]
+Reorient = Annotated[
+    str | None, typer.Option(help="Turn axes first: LAS, RAS, … or canonical (RAS).")
+]
+Recipes = Annotated[Path | None, typer.Option("--steps", help="A recipe (TOML) to apply first.")]
+Multiframe = Annotated[
+    bool, typer.Option("--multiframe", help="DICOM: one file instead of one a slice.")
+]
+Like = Annotated[
+    Path | None,
+    typer.Option(help="DICOM: the scan whose patient and study the new series belongs to."),
+]
+Elements = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEYWORD=VALUE", help="DICOM: an element; may be repeated."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="sync, threads, processes, distributed, or the address of a dask scheduler "
+        "(tcp://host:8786)."
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", "-j", help="By default one a processor.")
+]
+Report = Annotated[Path | None, typer.Option(help="Write the table here: .csv or .json.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Convert again what an earlier run has done.")
+]
+
+CONVERT_HELP: Final = """Convert a scan, a series, or every scan of a tree.
+
+    Each output is read back and compared before it is put in place. In a tree, a scan that
+    fails stops no other, and the same command again does only what is new, changed or
+    unfinished.
+
+    \b
+    napari-medvol convert CT/ ct.nii.gz
+    napari-medvol convert CT/ ct.nii.gz --reorient LAS --dtype float32 --sidecar bids
+    napari-medvol convert studies/ nifti/ --report report.csv -j 4
+    napari-medvol convert studies/ nifti/ -t "{PatientID}/{SeriesNumber:03d}_{Modality}"
+    napari-medvol convert studies/ nifti/ --names dicom2nifti
+    napari-medvol convert studies/ nifti/ --scheduler tcp://host:8786
+    """
+
+APPLY_HELP: Final = """Apply the steps of a recipe (TOML) to a scan, or to every scan of a tree.
+
+    Without SOURCE the recipe's own inputs, without TARGET its own output.
+
+    \b
+    napari-medvol apply lung.toml
+    napari-medvol apply lung.toml CT/ lung.nii.gz
+    napari-medvol apply lung.toml studies/ cropped/ --workers 4
+    """
+
+
+def convert(
+    source: typed.Source,
+    target: typed.Target,
+    template: Template = "{folder}/{SeriesNumber}_{SeriesDescription}",
+    names: Names = "template",
+    suffix: Suffix = None,
+    format_name: FormatName = None,
+    reorient: Reorient = None,
+    steps: Recipes = None,
+    series: typed.Series = None,
+    gaps: typed.Gaps = None,
+    value: typed.Value = "real",
+    form: typed.Form = "auto",
+    dtype: typed.Dtype = None,
+    scaling: typed.Scaling = "auto",
+    level: typed.Level = None,
+    codes: typed.Codes = "auto",
+    sidecar: typed.Sidecar = "auto",
+    provenance: typed.Provenance = False,
+    multiframe: Multiframe = False,
+    like: Like = None,
+    elements: Elements = None,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    report: Report = None,
+    overwrite: typed.Overwrite = False,
+    fresh: Fresh = False,
+    as_json: typed.AsJson = False,
+) -> None:
+    """Convert a scan, a series, or a tree."""
+    choices = {
+        **typed.reading(series, gaps, value, form),
+        **typed.writing(dtype, scaling, level, codes, sidecar, provenance),
+        **_dicom(multiframe, like, elements),
+    }
+    run(
+        source,
+        target,
+        as_json=as_json,
+        template=template,
+        names=names,
+        suffix=suffix,
+        format=format_name,
+        steps=_steps(steps, reorient),
+        scheduler=scheduler,
+        workers=workers,
+        report=report,
+        overwrite=overwrite,
+        resume=not fresh,
+        **choices,
+    )
+
+
+def apply(
+    recipe: Annotated[Path, typer.Argument(help="A recipe (TOML).", show_default=False)],
+    source: Annotated[
+        Path | None, typer.Argument(help="File or folder; else the recipe's.")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Argument(help="File or folder; else the recipe's.")
+    ] = None,
+    template: Template = "{folder}/{SeriesNumber}_{SeriesDescription}",
+    suffix: Suffix = None,
+    dtype: typed.Dtype = None,
+    scaling: typed.Scaling = "auto",
+    level: typed.Level = None,
+    codes: typed.Codes = "auto",
+    sidecar: typed.Sidecar = "auto",
+    provenance: typed.Provenance = False,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    report: Report = None,
+    overwrite: typed.Overwrite = False,
+    fresh: Fresh = False,
+    as_json: typed.AsJson = False,
+) -> None:
+    """Apply a recipe."""
+    from napari_medvol.batch.replaying import inputs_of, recipe_of
+
+    known, folder = recipe_of(recipe)
+    inputs = inputs_of(known, folder) if source is None else [{"path": str(source)}]
+    if target is None and known.output:
+        target = folder / known.output
+    if not inputs or target is None:
+        lacks = "input" if not inputs else "output"
+        raise BatchError(
+            str(recipe), f"the recipe names no {lacks}", "Name it: apply RECIPE SOURCE TARGET"
+        )
+    choices = typed.writing(dtype, scaling, level, codes, sidecar, provenance)
+    for one in inputs:
+        asked = {name: value for name, value in one.items() if name != "path"}
+        run(
+            Path(one["path"]),
+            target,
+            as_json=as_json,
+            template=template,
+            suffix=suffix,
+            steps=known,
+            scheduler=scheduler,
+            workers=workers,
+            report=report,
+            overwrite=overwrite,
+            resume=not fresh,
+            **{**choices, **asked},
+        )
+
+
+def run(source: Path, target: Path, *, as_json: bool, **how: Any) -> None:
+    """Convert, show what became of it, and end with 1 if something failed."""
+    from napari_medvol.batch import convert as converted
+
+    scheduler = how.pop("scheduler") or "processes"
+    with progress_of("converting") as progress:
+        table = converted(source, target, scheduler=scheduler, progress=progress, **how)
+    show(table.to_json() if as_json else str(_without_empty(table)))
+    counts = Counter(row[table.columns.index("status")] for row in table.rows)
+    tell(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    if counts["failed"] or counts["stopped"]:
+        raise typer.Exit(1)
+
+
+def _without_empty(table: Table) -> Table:
+    """Return the table without the columns that say nothing, line breaks as semicolons."""
+    from napari_medvol.table import Table
+
+    kept = [n for n in range(len(table.columns)) if any(row[n] for row in table.rows)]
+    rows = (tuple(_on_one_line(row[n]) for n in kept) for row in table.rows)
+    return Table(tuple(table.columns[n] for n in kept), tuple(rows))
+
+
+def _on_one_line(value: Any) -> Any:
+    return value.replace("\n", "; ") if isinstance(value, str) else value
+
+
+def _steps(path: Path | None, reorient: str | None) -> Recipe | list[Step]:
+    from napari_medvol.recipe import Recipe
+
+    steps = list(Recipe.load(path).steps) if path is not None else []
+    return [*steps, orientation(reorient)] if reorient else steps
+
+
+def _dicom(multiframe: bool, like: Path | None, elements: list[str] | None) -> dict[str, Any]:
+    typed_here: dict[str, Any] = {"multiframe": True} if multiframe else {}
+    if like is not None:
+        typed_here["like"] = only_volume(like, {})
+    if elements:
+        pairs = [element.partition("=") for element in elements]
+        if not all(sign for _, sign, _ in pairs):
+            why = f"{elements!r} are not all KEYWORD=VALUE"
+            raise BatchError("--set", why, "Write it as SeriesDescription=Lung")
+        typed_here["elements"] = {keyword: value for keyword, _, value in pairs}
+    return typed_here

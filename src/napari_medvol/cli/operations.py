@@ -1,0 +1,177 @@
+"""A verb an operation: one row of ``VERBS`` says what is typed and which step it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from napari_medvol.cli import parameters as typed
+from napari_medvol.cli.terminal import progress_of, show
+from napari_medvol.errors import BatchError
+
+if TYPE_CHECKING:
+    from napari_medvol.volume import Step, Volume
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """An operation on the command line.
+
+    Parameters
+    ----------
+    op : str
+        Its name in ``OPERATIONS``, and the verb.
+    step : callable
+        The volume, and by name what is typed, to the step. Its parameters after the first are
+        those of the verb, annotated as typer wants them.
+    help : str
+        One line, then examples.
+    """
+
+    op: str
+    step: Callable[..., Step]
+    help: str
+
+
+# typer evaluates the annotations: types that cost an import are Any.
+def _crop(
+    volume: Any,
+    start: Annotated[str | None, typer.Option(help="First voxel, i,j,k from 0.")] = None,
+    stop: Annotated[str | None, typer.Option(help="Voxel after the last, i,j,k.")] = None,
+    box: Annotated[
+        str | None, typer.Option(help="Both at once, as numpy slices: 103:381,160:340,:")
+    ] = None,
+) -> Any:
+    from napari_medvol.volume import Step
+
+    if (box is None) == (start is None and stop is None):
+        raise BatchError("crop", "it takes --box, or --start and --stop", "See crop --help")
+    if box is not None:
+        first, end = typed.box_of(box, volume.shape)
+        return Step("crop", {"start": first, "stop": end})
+    first = typed.index_of(start, "--start") if start else (0, 0, 0)
+    end = typed.index_of(stop, "--stop") if stop else volume.shape[:3]
+    return Step("crop", {"start": first, "stop": end})
+
+
+def _orient(
+    volume: Any,
+    axcodes: Annotated[
+        str, typer.Argument(help="Positive ends of i, j, k: three letters of R L A P S I.")
+    ],
+) -> Any:
+    return orientation(axcodes)
+
+
+def orientation(axcodes: str) -> Step:
+    """Return the step that turns axes; ``canonical`` is RAS, as nibabel has it."""
+    from napari_medvol.volume import Step
+
+    return Step("orient", {"axcodes": "RAS" if axcodes == "canonical" else axcodes})
+
+
+#: A new operation gets its verb here.
+VERBS: Final[tuple[Verb, ...]] = (
+    Verb(
+        "crop",
+        _crop,
+        """Keep a box of voxels, each where it was.
+
+        \b
+        napari-medvol crop ct.nii.gz lung.nii.gz --box 103:381,160:340,:
+        napari-medvol crop CT/ lung.nii.gz --start 103,160,0 --stop 381,340,175
+        """,
+    ),
+    Verb(
+        "orient",
+        _orient,
+        """Turn the voxel axes without moving a voxel.
+
+        \b
+        napari-medvol orient ct.nii.gz turned.nii.gz LAS
+        napari-medvol orient CT/ turned.mgz RAS
+        """,
+    ),
+)
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Add every row of ``VERBS`` to the application."""
+    for verb in VERBS:
+        app.command(verb.op, help=verb.help)(command_of(verb))
+
+
+def command_of(verb: Verb) -> Callable[..., None]:
+    """Return the function that typer makes a command of: source, target, what the verb takes."""
+
+    def command(**given: Any) -> None:
+        own = {name: given[name] for name in own_names}
+        _run(verb, own, given)
+
+    own_parameters = list(signature(verb.step, eval_str=True).parameters.values())[1:]
+    own_names = [parameter.name for parameter in own_parameters]
+    shared = list(signature(_shared, eval_str=True).parameters.values())
+    places, options = shared[:2], shared[2:]
+    ordered = [*places, *own_parameters, *options]
+    parameters = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in ordered]
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def _shared(
+    source: typed.Source,
+    target: typed.Target,
+    series: typed.Series = None,
+    gaps: typed.Gaps = None,
+    value: typed.Value = "real",
+    form: typed.Form = "auto",
+    dtype: typed.Dtype = None,
+    scaling: typed.Scaling = "auto",
+    level: typed.Level = None,
+    codes: typed.Codes = "auto",
+    sidecar: typed.Sidecar = "auto",
+    provenance: typed.Provenance = False,
+    overwrite: typed.Overwrite = False,
+) -> None:
+    """Say what every operation's verb takes."""
+
+
+def _run(verb: Verb, own: dict[str, Any], given: dict[str, Any]) -> None:
+    from napari_medvol.formats import write
+    from napari_medvol.ops import apply
+
+    names = ("dtype", "scaling", "level", "codes", "sidecar", "provenance")
+    writes = typed.writing(**{name: given[name] for name in names})
+    reads = typed.reading(*(given[name] for name in ("series", "gaps", "value", "form")))
+    volume = only_volume(given["source"], reads)
+    changed = apply(volume, [verb.step(volume, **own)])
+    with progress_of(verb.op) as progress:
+        certificate = write(
+            changed, given["target"], overwrite=given["overwrite"], progress=progress, **writes
+        )
+    show(str(certificate))
+
+
+def only_volume(source: Any, reads: dict[str, Any]) -> Volume:
+    """Return the only scan at a source.
+
+    Raises
+    ------
+    BatchError
+        If there are several.
+    """
+    from napari_medvol.formats import read
+
+    with progress_of("reading") as progress:
+        volumes = read(source, progress=progress, **reads)
+    if len(volumes) != 1:
+        shown = "; ".join(volume.name for volume in volumes[:6])
+        raise BatchError(
+            str(source), f"it holds {len(volumes)} scans: {shown}", "Choose one with --series"
+        )
+    return volumes[0]
