@@ -104,16 +104,15 @@ class Ortho:
     maximised = Signal(str)
 
     def __init__(self, viewer: ViewerModel) -> None:
-        from napari.components import ViewerModel
+        from napari_medvol.viewer.ortho.quiet import apart_from_settings
 
         self.viewer: Any = getattr(viewer, "__wrapped__", viewer)
         self.cursor = cursor_of(self.viewer)
         self.options = Options()
         self.alone: View | None = None
         self.is_closed = False
-        self.models: dict[View, ViewerModel] = {
-            view: ViewerModel(title=view, ndisplay=3 if view == "volume" else 2) for view in VIEWS
-        }
+        with apart_from_settings():
+            self.models = _side_viewers()
         self._fits: dict[View, tuple[float, ...]] = {}
         self._linking = False
         follow(self.viewer)
@@ -358,6 +357,12 @@ class Ortho:
             camera.zoom = zoom
             camera.center = (0.0, *centre)
         self._linking = False
+
+
+def _side_viewers() -> dict[View, ViewerModel]:
+    from napari.components import ViewerModel
+
+    return {view: ViewerModel(title=view, ndisplay=3 if view == "volume" else 2) for view in VIEWS}
 
 
 _HELD: Final = ("order", "ndisplay", "ndim")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari._vispy.canvas import VispyCanvas
 from napari.qt import QtViewer
 from napari.utils.events.event_utils import disconnect_events
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from qtpy.QtWidgets import QHBoxLayout, QScrollBar, QWidget
 from napari_medvol.viewer.ortho.crosshair import Corners, Crosshair
 from napari_medvol.viewer.ortho.gestures import HELP, Gestures
 from napari_medvol.viewer.ortho.models import Ortho, View
+from napari_medvol.viewer.ortho.quiet import apart_from_settings
 from napari_medvol.viewer.planes import plane_order
 
 if TYPE_CHECKING:
@@ -23,15 +25,29 @@ if TYPE_CHECKING:
 _REST_MS = 120
 
 
+class SideCanvas(VispyCanvas):
+    """A canvas that leaves it to the main one to warn."""
+
+    def _update_world_units(self) -> None:
+        # Of layers whose units do not agree: four canvases would say it again.
+        if self.viewer.layers and self.viewer.layers.extent.units is None:
+            for visual in self.layer_to_visual.values():
+                visual.world_units = None
+        else:
+            super()._update_world_units()
+
+
 class SideViewer(QtViewer):
     """A canvas of napari without its sliders; what is dropped on it goes to the main window."""
 
     def __init__(self, ortho: Ortho, view: View) -> None:
         model = ortho.models[view]
-        super().__init__(model)
+        with apart_from_settings():
+            super().__init__(model, canvas_class=SideCanvas)
         self._ortho = ortho
         # napari's sliders would round where the view stands to their steps, hidden or not.
-        disconnect_events(model.dims.events, self.dims)
+        for part in (self.dims, *self.dims.slider_widgets):
+            disconnect_events(model.dims.events, part)
         self.dims.hide()
         self.setMinimumSize(80, 80)
 
