@@ -164,6 +164,17 @@ ROWS = (
         {"nibabel + indexed_gzip": ("random_nibabel_indexed", 15)},
         ("random_limit", 1.0, 1.5), patience=6,
     ),
+    Row(
+        "13", ".nii.gz, written, read back and compared", "nii", "write_gz_ours",
+        {"nibabel, unverified": ("write_gz_nibabel", 3),
+         "SimpleITK, unverified": ("write_gz_simpleitk", None)},
+        memory_mb=300, patience=20,
+    ),
+    Row(
+        "13", ".nii.gz, written only", "nii", "write_gz_alone",
+        {"nibabel": ("write_gz_nibabel", 3), "SimpleITK": ("write_gz_simpleitk", None)},
+        memory_mb=300, patience=20,
+    ),
     *(
         Row(
             "14", f"{name}, 60 slices to int16 HU in RAM", source, "compressed_ours",
@@ -185,6 +196,13 @@ ROWS = (
         {"numpy in napari": ("slider_numpy", 1 / 1.1),
          "dask, a chunk a slice": ("slider_dask", None)},
         patience=20,
+    ),
+    Row(
+        "17", "600 slices in memory to PNG files, windowed", "nii", "slices_ours",
+        {"OpenCV": ("slices_cv2", 1.5), "imageio": ("slices_imageio", 4),
+         "Pillow": ("slices_pillow", None)},
+        # The same window, and the pixels written as they are.
+        ("slices_limit", 1.0, 1.5), patience=30, memory_mb=700,
     ),
     Row(
         "21", "napari's start: what the plugin adds", "dicom", "start_ours",

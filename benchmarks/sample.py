@@ -20,10 +20,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import dicom_tasks, tasks  # noqa: E402
+from benchmarks import dicom_tasks, slice_tasks, tasks, write_tasks  # noqa: E402
 
 # Importing the modules fills the one table of tasks.
 assert dicom_tasks.TASKS is tasks.TASKS
+assert slice_tasks.task is write_tasks.task is tasks.task
 TASKS = tasks.TASKS
 
 

@@ -97,7 +97,8 @@ def test_a_failure_between_two_renames_puts_the_old_files_back(
     assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == before
 
 
-def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["x.nii", "x.nii.gz", "x.nii.zst", "x.mgz"])
+def test_a_full_disk_leaves_what_was_there(name: str, tmp_path: Path) -> None:
     """The limit on file sizes stands for the disk: the same road, without root's rights."""
     code = textwrap.dedent(f"""
         import resource, signal
@@ -105,20 +106,21 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
         import napari_medvol as mv
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-        volume = mv.Volume(np.random.default_rng(1).random((40, 40, 40)), np.eye(4))
+        values = np.random.default_rng(1).random((40, 40, 40), dtype="f4")
+        volume = mv.Volume(values, np.eye(4))
         try:
-            mv.write(volume, {str(tmp_path / "x.nii")!r}, overwrite=True)
+            mv.write(volume, {str(tmp_path / name)!r}, overwrite=True)
         except mv.MedVolError as error:
             print(error)
     """)
-    mv.write(numbered((2, 2, 2)), tmp_path / "x.nii")
-    before = (tmp_path / "x.nii").read_bytes()
+    mv.write(numbered((2, 2, 2)), tmp_path / name)
+    before = (tmp_path / name).read_bytes()
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "nothing was written" in done.stdout
-    assert names(tmp_path) == ["x.nii"]
-    assert (tmp_path / "x.nii").read_bytes() == before
+    assert names(tmp_path) == [name]
+    assert (tmp_path / name).read_bytes() == before
 
 
 def _half(folder: Path, number: int) -> None:

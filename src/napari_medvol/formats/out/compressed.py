@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-#: isal's own levels; higher ones of people are all its highest, which is 3.
+#: isal has levels 0 to 3; above them zlib takes longer and saves more.
 _ISAL_LEVEL: Final = 2
+_MOST_OF_ISAL: Final = 3
+_GZIP_THREADS: Final = 2
+_GZIP_BLOCK: Final = 1 << 20
 _BZ2_LEVEL: Final = 9
 _ZSTD_LEVEL: Final = 3
 
@@ -40,6 +43,10 @@ def compressing(path: Path, level: int | None = None) -> Iterator[Write]:
     level : int, optional
         From 0 (fast) to 9 (small).
     """
+    if _is_gzip(path) and (level is None or level <= _MOST_OF_ISAL):
+        with _threaded_gzip(path, _ISAL_LEVEL if level is None else level) as file:
+            yield lambda chunk: _write_all(file, chunk)
+        return
     with path.open("xb") as file:
         compressor = _compressor(path, level)
         if compressor is None:
@@ -53,10 +60,28 @@ def _write_all(file: Any, chunk: Any) -> None:
     file.write(chunk)
 
 
+def _is_gzip(path: Path) -> bool:
+    return path.name.lower().endswith((".gz", ".mgz"))
+
+
+def _threaded_gzip(path: Path, level: int) -> Any:
+    """Return a file that two threads compress, as one member.
+
+    The blocks are of one size, so the bytes do not depend on how fast either thread was.
+    """
+    from isal import igzip_threaded
+
+    return igzip_threaded.open(  # type: ignore[no-untyped-call]
+        path, "xb", compresslevel=level, threads=_GZIP_THREADS, block_size=_GZIP_BLOCK
+    )
+
+
 def _compressor(path: Path, level: int | None) -> Compressor | None:
     name = path.name.lower()
-    if name.endswith((".gz", ".mgz")):
-        return _gzip(level)
+    if _is_gzip(path):
+        import zlib
+
+        return zlib.compressobj(level or 0, zlib.DEFLATED, 31)
     if name.endswith(".bz2"):
         import bz2
 
@@ -64,19 +89,6 @@ def _compressor(path: Path, level: int | None) -> Compressor | None:
     if name.endswith(".zst"):
         return _zstd(level)
     return None
-
-
-def _gzip(level: int | None) -> Compressor:
-    """Return isal where it will do, zlib where people ask for more than isal can."""
-    if level is not None and level > 3:
-        import zlib
-
-        return zlib.compressobj(level, zlib.DEFLATED, 31)
-    from isal import isal_zlib
-
-    chosen = _ISAL_LEVEL if level is None else level
-    made: Compressor = isal_zlib.compressobj(chosen, isal_zlib.DEFLATED, 31)
-    return made
 
 
 def _zstd(level: int | None) -> Compressor:
