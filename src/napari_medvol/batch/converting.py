@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from napari_medvol.batch.names import DEFAULT_TEMPLATE
 from napari_medvol.batch.plan import Naming
-from napari_medvol.batch.report import COLUMNS, Row, saved, table_of
+from napari_medvol.batch.report import COLUMNS, Row, report_path, saved, table_of
 from napari_medvol.batch.schedulers import scheduler_of
 from napari_medvol.batch.tree import Asked, TreeConversion
 from napari_medvol.batch.work import Outcome
@@ -112,11 +112,12 @@ def convert(
     asked = _asked(names, steps, format, choices)
     places = places_of(source)
     (place,) = places_of(target)
+    told = report_path(report)
     if _is_file(place, format):
         given = places[0] if len(places) == 1 else places
         row = _convert_one(given, place, asked, overwrite, progress)
         table = table_of([row])
-        saved(table, report)
+        saved(table, told)
         return table
     naming = Naming(template, _suffix(suffix, format), names == "dicom2nifti")
     naming.wanted  # noqa: B018 - a template that makes no sense is refused before any work
@@ -127,7 +128,7 @@ def convert(
         conversion.run(scheduler_of(scheduler, workers))
     finally:
         table = table_of(conversion.rows())
-        saved(table, report)
+        saved(table, told)
     return table
 
 

@@ -72,7 +72,7 @@ class Ledger:
         self._file: Any = None
         path = self.folder / _NAME
         if path.exists():
-            with path.open(encoding="utf-8", errors="replace") as lines:
+            with path.open(encoding="utf-8", errors="surrogateescape") as lines:
                 for line in lines:
                     self._take(line)
 
@@ -130,7 +130,9 @@ class Ledger:
             if self._file.tell():
                 self._file.write(b"\n")  # after a line that a killed run left unfinished
         said = {name: getattr(record, name) for name in Record.__dataclass_fields__}
-        self._file.write(json.dumps(said, ensure_ascii=False).encode() + b"\n")
+        # Names on a disk may be no text at all.
+        line = json.dumps(said, ensure_ascii=False).encode(errors="surrogateescape")
+        self._file.write(line + b"\n")
         self._records[record.output] = record
 
     def flush(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import string
 import unicodedata
@@ -132,8 +133,8 @@ def cleaned(text: str) -> str:
     text = re.sub(r"_{2,}", "_", _FORBIDDEN.sub("_", text)).strip("_-. ")
     if _RESERVED.match(text):
         text = f"_{text}"
-    while len(text.encode()) > _LONGEST:
-        text = text[:-1]
+    while len(os.fsencode(text)) > _LONGEST:
+        text = text[:-1].rstrip("_-. ")
     return text
 
 

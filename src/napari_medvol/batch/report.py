@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Self
@@ -93,7 +95,25 @@ def table_of(rows: Iterable[Row]) -> Table:
     return Table(COLUMNS, tuple(tuple(getattr(row, name) for name in names) for row in rows))
 
 
-def saved(table: Table, path: PathLike | None) -> None:
+def report_path(path: PathLike | None) -> Path | None:
+    """Return where the report goes, its folder made: hours of work must not end in an error.
+
+    Raises
+    ------
+    WriteError
+        If nothing can be written there.
+    """
+    if path is None:
+        return None
+    place = Path(path).expanduser().absolute()
+    with _writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.is_dir() or not os.access(place.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, "no file can be written there")
+    return place
+
+
+def saved(table: Table, place: Path | None) -> None:
     """Write the table, JSON if the name ends so, else CSV; nothing if there is no name.
 
     Raises
@@ -101,19 +121,23 @@ def saved(table: Table, path: PathLike | None) -> None:
     WriteError
         If it cannot be written.
     """
-    if path is None:
+    if place is None:
         return
-    place = Path(path).expanduser().absolute()
     text = table.to_json() if place.suffix.lower() == ".json" else table.to_csv()
     aside = place.with_name(f".{place.name}.{os.getpid()}.part")
+    with _writing(place):
+        try:
+            with aside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+                file.write(text)
+            aside.replace(place)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _writing(place: Path) -> Iterator[None]:
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        aside.replace(place)
+        yield
     except OSError as error:
-        aside.unlink(missing_ok=True)
-        why = error.strerror or str(error)
-        raise WriteError(
-            str(place), f"the report cannot be written: {why}", "Name another file"
-        ) from error
+        why = f"the report cannot be written: {error.strerror or error}"
+        raise WriteError(str(place), why, "Name another file") from error

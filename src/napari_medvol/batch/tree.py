@@ -127,7 +127,8 @@ class TreeConversion:
             plan.close()
             scheduler.close()
             if scheduler.waits:
-                self._stop.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    self._stop.unlink()
 
     def _sweep(self) -> None:
         """Remove what told the workers of earlier runs to stop, once none of them can be left."""
