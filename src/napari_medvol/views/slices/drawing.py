@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from math import ceil, floor, prod
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -283,5 +283,11 @@ class _Scene:
 
 def _n_beyond(values: NDArray[Any], low: float, high: float) -> int:
     """Return how many values are below, above, or not finite."""
-    n = int(np.count_nonzero(values < low)) + int(np.count_nonzero(values > high))
-    return n + int(np.count_nonzero(np.isnan(values))) if values.dtype.kind == "f" else n
+    if values.dtype.kind in "iu":
+        # Integers are compared as they are, several times as fast as beside a float.
+        info = np.iinfo(values.dtype)
+        least, most = max(ceil(low), info.min), min(floor(high), info.max)
+        if least > most:
+            return values.size
+        return int(np.count_nonzero(values < least)) + int(np.count_nonzero(values > most))
+    return int(values.size - np.count_nonzero((values >= low) & (values <= high)))

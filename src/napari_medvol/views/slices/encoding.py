@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -94,7 +93,9 @@ def png(picture: Picture, pixel_mm: tuple[float, float]) -> bytes:
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
-    check = zlib.crc32(content, zlib.crc32(name))
+    from isal import isal_zlib
+
+    check = isal_zlib.crc32(content, isal_zlib.crc32(name))
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
 
 

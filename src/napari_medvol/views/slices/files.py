@@ -34,16 +34,32 @@ def written(path: Path) -> Iterator[Path]:
     """
     part = path.with_name(f".{path.name}{PART}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         part.replace(path)
-    except OSError as error:
-        raise WriteError(
-            str(path), error.strerror or str(error), "Free some space or choose another folder"
-        ) from error
-    finally:
+    except BaseException as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise WriteError(
+                str(path), error.strerror or str(error), "Free space or choose another folder"
+            ) from error
+        raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(
+            str(folder), error.strerror or str(error), "Choose another folder"
+        ) from error
 
 
 def montage(pictures: Iterator[Picture], n: int, grid: tuple[int, int] | None = None) -> Picture:

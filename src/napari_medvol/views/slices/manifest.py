@@ -6,9 +6,10 @@ import csv
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 from napari_medvol.errors import WriteError
 from napari_medvol.table import Table
@@ -72,6 +73,7 @@ class Entry:
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Entry))
+_row_of: Final = attrgetter(*COLUMNS)
 _TYPES: Final = {"str": str, "int": int, "float": float}
 
 
@@ -90,53 +92,64 @@ class Manifest:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
-        self.entries: dict[tuple[str, int], Entry] = {}
+        self.entries: dict[str, list[Entry]] = {}
         self._is_new = not self.path.exists()
+        self._file: IO[str] | None = None
+        self._writer: Any = None
         if not self._is_new:
             self._read()
 
     def is_done(self, file: str, settings: str) -> bool:
         """Return whether the folder has the very file that these settings made before."""
-        entry = self.entries.get((file, 0))
+        entries = self.entries.get(file)
         path = self.path.parent / file
         return (
-            entry is not None
-            and entry.settings == settings
+            entries is not None
+            and entries[0].settings == settings
             and path.is_file()
-            and sha256_of(path) == entry.sha256
+            and sha256_of(path) == entries[0].sha256
         )
 
-    def of_file(self, file: str) -> list[Entry]:
-        """Return the entries of a file, by page."""
-        return sorted((e for e in self.entries.values() if e.file == file), key=lambda e: e.page)
-
-    def add(self, entries: Sequence[Entry]) -> None:
+    def add(self, entries: list[Entry]) -> None:
         """Add the lines of one file, at once on disk: before the file gets its name.
 
         So each file that is there under its name has its line, whenever the work is ended.
+
+        Parameters
+        ----------
+        entries : list of Entry
+            All pages of one file.
         """
         try:
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
+            if self._file is None:
+                self._file = self.path.open("a", newline="", encoding="utf-8")
+                self._writer = csv.writer(self._file)
                 if self._is_new:
-                    writer.writerow(COLUMNS)
-                    self._is_new = False
-                writer.writerows(astuple(entry) for entry in entries)
+                    self._writer.writerow(COLUMNS)
+            self._writer.writerows(map(_row_of, entries))
+            self._file.flush()
         except OSError as error:
             raise WriteError(
-                str(self.path), str(error), "Close it if another program has it"
+                str(self.path), error.strerror or str(error), "Close it if a program has it open"
             ) from error
-        self.entries |= {(entry.file, entry.page): entry for entry in entries}
+        self.entries[entries[0].file] = entries
 
     def tidy(self) -> None:
         """Write the manifest anew: one line a picture, only of files that are there."""
-        there = {file for file, _ in self.entries if (self.path.parent / file).is_file()}
-        kept = [entry for entry in self.entries.values() if entry.file in there]
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        kept = [
+            entry
+            for file, entries in self.entries.items()
+            if (self.path.parent / file).is_file()
+            for entry in entries
+        ]
         if not kept:
             self.path.unlink(missing_ok=True)
             return
         kept.sort(key=lambda e: (e.plane, e.frame, e.index, e.file, e.page))
-        put(self.path, Table(COLUMNS, tuple(astuple(entry) for entry in kept)).to_csv().encode())
+        put(self.path, Table(COLUMNS, tuple(map(_row_of, kept))).to_csv().encode())
 
     def _read(self) -> None:
         try:
@@ -148,10 +161,9 @@ class Manifest:
             raise WriteError(
                 str(self.path), "it is no list of exported slices", "Choose another folder"
             )
-        for row in rows[1:]:
-            entry = _entry(row)
-            if entry is not None:
-                self.entries[entry.file, entry.page] = entry
+        pages = {(e.file, e.page): e for row in rows[1:] if (e := _entry(row)) is not None}
+        for (name, _), entry in sorted(pages.items()):
+            self.entries.setdefault(name, []).append(entry)
 
 
 def sha256_of(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import floor
 from typing import Any, Final, Literal
 
@@ -142,6 +143,7 @@ def grid_of(
     return _of_world(volume, name, axis, senses, pixel)
 
 
+@cache
 def across(plane: Plane) -> int:
     """Return the world axis 0, 1 or 2 (x, y, z) that a plane is cut across."""
     return 3 - sum(world for world, _ in _senses(plane, "radiological"))

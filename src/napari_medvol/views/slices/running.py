@@ -18,7 +18,7 @@ from napari_medvol.errors import WriteError
 from napari_medvol.views.slices.annotations import Annotator
 from napari_medvol.views.slices.drawing import Drawn, Painter, Shade, painter
 from napari_medvol.views.slices.encoding import encoded, png
-from napari_medvol.views.slices.files import gif, montage, stack, written
+from napari_medvol.views.slices.files import gif, make_folder, montage, stack, written
 from napari_medvol.views.slices.manifest import Entry, Manifest, sha256_of
 from napari_medvol.views.slices.plan import Piece, Settings
 from napari_medvol.volume import Volume
@@ -165,6 +165,8 @@ class Run:
         WriteError
             If a file cannot be written.
         """
+        for folder in {(self.folder / piece.name).parent for piece in self.pieces}:
+            make_folder(folder)
         entries: list[Entry] = []
         total = self.n_pictures
         made = self._planes if self.settings.is_whole_plane else self._singles
@@ -201,7 +203,7 @@ class Run:
         with closing(_in_order(pool, make, self.pieces)) as ready:
             for piece, made in zip(self.pieces, ready, strict=True):
                 if made is None:
-                    yield manifest.of_file(piece.name)
+                    yield manifest.entries[piece.name]
                     continue
                 drawn, content = made
                 check = hashlib.sha256(content).hexdigest()
@@ -221,7 +223,7 @@ class Run:
         """Make files of many pictures each: drawn in threads, written in their order."""
         for piece in self.pieces:
             if piece.name in done:
-                yield manifest.of_file(piece.name)
+                yield manifest.entries[piece.name]
                 continue
             counts: list[Drawn] = []
 

@@ -57,14 +57,16 @@ class Sampler:
         self._slack = 0.5 if is_own else 0.0
         across = 3 - sum(self._axes) if self._axes else grid.axis
         self._voxels = Voxels(volume, across, is_thin=self._axes is not None)
-
-    @property
-    def is_interpolated(self) -> bool:
-        """Whether some pixels lie between voxels."""
-        if self._axes is None:
-            return True
-        along = self._positions(0)
-        return not all(_is_whole(along[axis]) for axis in self._axes)
+        #: Whether some pixels lie between voxels.
+        self.is_interpolated = True
+        self._along: list[Matrix] = []
+        if self._axes is not None:
+            self._along = [
+                self._to_voxel[axis, column] * np.arange(n)
+                for column, (axis, n) in enumerate(zip(self._axes, grid.shape, strict=True))
+            ]
+            at = self._positions(0)
+            self.is_interpolated = not all(_is_whole(at[axis]) for axis in self._axes)
 
     def values(self, number: int, frame: int = 0) -> tuple[Array, NDArray[np.bool_] | None]:
         """Return the values of picture `number`.
@@ -103,8 +105,8 @@ class Sampler:
         assert self._axes is not None
         offset = self._to_voxel[:3, 2] * number + self._to_voxel[:3, 3]
         found = [offset[axis : axis + 1] for axis in range(3)]
-        for column, (axis, n) in enumerate(zip(self._axes, self.grid.shape, strict=True)):
-            found[axis] = offset[axis] + self._to_voxel[axis, column] * np.arange(n)
+        for axis, along in zip(self._axes, self._along, strict=True):
+            found[axis] = offset[axis] + along
         return found
 
     def _along_axes(
@@ -126,7 +128,9 @@ class Sampler:
             # A spline goes on beyond the border, as scipy's does.
             steps.append((at if self.interpolation == "cubic" else within) - first)
         values = _between(voxels[tuple(box)], steps, self.interpolation)
-        plane = values.take(0, axis=across)
+        cut: list[Any] = [slice(None)] * 3
+        cut[across] = 0
+        plane = values[tuple(cut)]
         return (plane if axes[0] < axes[1] else plane.T), inside
 
     def _askew(self, voxels: Frame, number: int) -> tuple[Array, NDArray[np.bool_]]:
@@ -217,6 +221,8 @@ def _aligned(to_voxel: Matrix) -> tuple[int, int] | None:
 
 
 def _is_whole(at: Matrix) -> bool:
+    if len(at) == 1:
+        return abs(float(at[0]) - round(float(at[0]))) < _EXACT
     return bool(np.abs(at - np.rint(at)).max() < _EXACT)
 
 
@@ -228,12 +234,14 @@ def _inside_box(
     slack: float,
 ) -> NDArray[np.bool_] | None:
     """Return where pixels lie within the voxels, None for everywhere."""
-    inside = []
+    inside, sticks_out = [], False
     for axis, (at, n) in enumerate(zip(positions, shape, strict=True)):
-        step = np.abs(to_voxel[axis, axes.index(axis)]) if axis in axes else 0.0
+        step = abs(to_voxel[axis, axes.index(axis)]) if axis in axes else 0.0
         edge = 0.5 + slack * step + _TIE
+        # They run evenly, so that the ends tell.
+        sticks_out |= not all(-edge <= end <= n - 1 + edge for end in (at[0], at[-1]))
         inside.append((at >= -edge) & (at <= n - 1 + edge))
-    if all(one.all() for one in inside):
+    if not sticks_out:
         return None
     across = 3 - sum(axes)
     rows, columns = inside[axes[0]], inside[axes[1]]
