@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from napari_medvol.formats.dicom.rows import series_name
 from napari_medvol.formats.dicom.suv import UNITS, Suv, suv_of
 from napari_medvol.formats.dicom.units import Scale, scale_findings, scale_of, unit_of
 from napari_medvol.report import Finding
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +96,32 @@ def _suv(kind: str) -> Callable[[Sequence[Frame]], Conversion]:
         # START counts from the first image, whichever slice that is.
         first = min(frames, key=lambda f: (f.text(tags.ACQUISITION_TIME), f.order))
         with translated(first.header.path):
-            suv = suv_of(first.header.dataset(), kind, series_name(first))
+            suv = suv_of(_as_classic(first), kind, series_name(first))
         if suv.own_factor is None:
             finding = Finding(suv.formula, "note", "suv")
             return _scaled(lambda frame: suv.factor, UNITS[kind], suv.factor, finding)
         return _scaled_by_slice(frames, suv, suv.own_factor, kind)
 
     return conversion
+
+
+def _as_classic(frame: Frame) -> Dataset:
+    """Return the header of an image, with what a legacy converted file keeps elsewhere.
+
+    PS3.3 C.7.6.16.2.24: what the classic images said and no functional group is for.
+    """
+    dataset = frame.header.dataset()
+    shared = dataset.get("SharedFunctionalGroupsSequence") or []
+    own = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    for groups, which in (
+        (shared[:1], "UnassignedSharedConvertedAttributesSequence"),
+        (own[frame.number : frame.number + 1], "UnassignedPerFrameConvertedAttributesSequence"),
+    ):
+        for item in [item for group in groups for item in group.get(which) or []]:
+            for element in item:
+                if element.tag not in dataset:
+                    dataset.add(element)
+    return dataset
 
 
 def _scaled_by_slice(frames: Sequence[Frame], suv: Suv, tag: int, kind: str) -> Conversion:

@@ -40,8 +40,26 @@ _DIMENSION_INDEX_SEQUENCE: Final = 0x00209222
 _DIMENSION_INDEX_POINTER: Final = 0x00209165
 _FRAME_ACQUISITION_DATE_TIME: Final = 0x00189074
 _FRAME_TYPE: Final = 0x00089007
+#: Unassigned Shared, and Per-Frame, Converted Attributes Sequence: where a legacy converted file
+#: keeps what its classic images said. PS3.3 C.7.6.16.2.24.
+_UNASSIGNED: Final = (0x00209170, 0x00209171)
+_CONVERTED: Final = (
+    tags.INSTANCE_NUMBER,
+    tags.ACQUISITION_TIME,
+    tags.TEMPORAL_POSITION_IDENTIFIER,
+    tags.FRAME_REFERENCE_TIME,
+    tags.TRIGGER_TIME,
+    tags.DIFFUSION_B_VALUE,
+    tags.ECHO_TIME,
+    tags.INVERSION_TIME,
+    tags.FLIP_ANGLE,
+    tags.REPETITION_TIME,
+    tags.CONVOLUTION_KERNEL,
+    tags.UNITS,
+)
 #: Later rows stand above earlier ones. PS3.3 C.7.6.16.2 and C.8.
 MEANINGS: Final = (
+    *(Meaning(group, tag, tags.VR_OF[tag], tag) for group in _UNASSIGNED for tag in _CONVERTED),
     # Plane Position, Plane Orientation and Pixel Measures Sequence
     Meaning(0x00209113, tags.IMAGE_POSITION_PATIENT, "DS", tags.IMAGE_POSITION_PATIENT),
     Meaning(0x00209116, tags.IMAGE_ORIENTATION_PATIENT, "DS", tags.IMAGE_ORIENTATION_PATIENT),
