@@ -207,8 +207,11 @@ def run(source: Path, target: Path, *, as_json: bool, **how: Any) -> None:
     with progress_of("converting") as progress:
         table = converted(source, target, scheduler=scheduler, progress=progress, **how)
     show(table.to_json() if as_json else str(_without_empty(table)))
-    counts = Counter(row[table.columns.index("status")] for row in table.rows)
-    tell(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    status, problem = (table.columns.index(name) for name in ("status", "problem"))
+    counts = Counter(row[status] for row in table.rows)
+    odd = sum(bool(row[problem]) and row[status] in ("written", "there") for row in table.rows)
+    said = [f"{count} {name}" for name, count in sorted(counts.items())]
+    tell(", ".join([*said, f"{odd} with something odd"] if odd else said))
     if counts["failed"] or counts["stopped"]:
         raise typer.Exit(1)
 
