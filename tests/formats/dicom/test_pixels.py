@@ -722,3 +722,43 @@ def test_values_that_the_header_has_no_bits_for_are_refused(tmp_path: Path) -> N
 
     with pytest.raises(DecodeError, match=r"values 0 to 900 do not fit the 8 bits"):
         frames_of(tmp_path / "x.dcm")
+
+
+def rle_frame(*segments: bytes) -> bytes:
+    """Return run-length segments behind their header. PS3.5 annex G.5."""
+    starts = np.cumsum([64, *map(len, segments[:-1])]).tolist()
+    header = [len(segments), *starts, *[0] * (15 - len(segments))]
+    return np.array(header, "<u4").tobytes() + b"".join(segments)
+
+
+@pytest.mark.parametrize("more", [0, 1, 100, 128, 129, 5000])
+def test_what_a_run_length_segment_holds_beyond_its_pixels_is_padding(more: int) -> None:
+    import imagecodecs
+
+    values = noise("u2", 0, 65535)
+    rows, columns = values.shape
+    samples = codecs.Samples(rows, columns, 1, "MONOCHROME2", 0, 16, 16, 15, False)
+    halves = np.ascontiguousarray(values, "<u2").view(np.uint8).reshape(rows, columns, 2)
+    high, low = (imagecodecs.packbits_encode(halves[..., n].tobytes()) for n in (1, 0))
+    padding = imagecodecs.packbits_encode(bytes(more)) if more else b""
+
+    array, _ = codecs.decode(phantom.RLE, rle_frame(high + padding, low + padding), samples)
+
+    np.testing.assert_array_equal(array, values)
+
+
+@pytest.mark.parametrize("cut", ["high", "low", "all", "beyond"])
+def test_run_length_segments_that_are_too_short_are_refused(cut: str) -> None:
+    segment = bytes([256 - 63, 7])  # 64 times the same
+    samples = codecs.Samples(8, 8, 1, "MONOCHROME2", 0, 16, 16, 15, False)
+    whole = rle_frame(segment, segment)
+    frames = {
+        "high": rle_frame(bytes([256 - 62, 7]), segment),
+        "low": rle_frame(segment, b""),
+        "all": whole[:64],
+        "beyond": whole[:8] + b"\xff\xff\xff\xff" + whole[12:],
+    }
+
+    np.testing.assert_array_equal(codecs.decode(phantom.RLE, whole, samples)[0], 0x0707)
+    with pytest.raises(codecs.Refused, match=r"RLE segment \d holds"):
+        codecs.decode(phantom.RLE, frames[cut], samples)

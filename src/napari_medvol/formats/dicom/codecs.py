@@ -7,7 +7,7 @@ be installed are asked where it refuses.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -64,6 +64,8 @@ class Codec(NamedTuple):
 
 #: Bytes that a byte can stand for: run lengths make 128 of two, deflate 1032 of one.
 _MOST_PACKED: Final = 1032
+#: Bytes that a run-length segment may hold beyond its pixels without a second try.
+_SPILLED: Final = 128
 
 
 class Refused(Exception):  # noqa: N818  the next decoder is asked
@@ -205,24 +207,51 @@ def _htj2k(frame: bytes, samples: Samples) -> Array:
 
 def _rle(frame: bytes, samples: Samples) -> Array:
     """Return the samples of run-length segments, one a byte plane. PS3.5 annex G."""
-    import imagecodecs
-
     n_bytes = samples.allocated // 8
     n_pixels = samples.rows * samples.columns
     n_segments, *offsets = struct.unpack_from("<16L", frame)
-    if n_segments != n_bytes * samples.per_pixel:
+    if n_segments != n_bytes * samples.per_pixel or not n_segments:
         raise Refused(f"{n_segments} RLE segments, {n_bytes * samples.per_pixel} expected")
     ends = [*offsets[1:n_segments], len(frame)]
-    planes = np.zeros((samples.per_pixel, n_pixels, n_bytes), dtype=np.uint8)
-    for segment, (start, end) in enumerate(zip(offsets, ends, strict=False)):
-        plane = np.frombuffer(imagecodecs.packbits_decode(frame[start:end]), dtype=np.uint8)
-        if len(plane) < n_pixels:
-            raise Refused(f"RLE segment {segment} holds {len(plane)} of {n_pixels} bytes")
-        sample, byte = divmod(segment, n_bytes)
-        # Most significant byte first.
-        planes[sample, :, n_bytes - 1 - byte] = plane[:n_pixels]
-    joined = planes.view(f"<u{n_bytes}").reshape(samples.per_pixel, samples.rows, samples.columns)
-    return joined[0] if samples.per_pixel == 1 else joined.transpose(1, 2, 0)
+    room = np.empty((n_segments, n_pixels + _SPILLED), dtype=np.uint8)
+    segments = []
+    for number, (start, end) in enumerate(zip(offsets, ends, strict=False)):
+        segment = _unpacked(frame[start:end], room[number])[:n_pixels]
+        if len(segment) < n_pixels:
+            raise Refused(f"RLE segment {number} holds {len(segment)} of {n_pixels} bytes")
+        segments.append(segment)
+    planes = [
+        _joined(segments[first : first + n_bytes]) for first in range(0, n_segments, n_bytes)
+    ]
+    shape = (samples.rows, samples.columns)
+    if samples.per_pixel == 1:
+        return planes[0].reshape(shape)
+    return np.stack([plane.reshape(shape) for plane in planes], axis=-1)
+
+
+def _unpacked(packed: bytes, room: Array) -> Array:
+    """Return the bytes of a run-length segment, in `room` if they fit."""
+    import imagecodecs
+
+    try:
+        found = imagecodecs.packbits_decode(packed, out=room.data)
+    except imagecodecs.PackbitsError:
+        # A segment may be padded with runs; or it is damaged, which is then said again.
+        found = imagecodecs.packbits_decode(packed)
+    return np.frombuffer(found, dtype=np.uint8)
+
+
+def _joined(segments: Sequence[Array]) -> Array:
+    """Return numbers of which each segment holds a byte, the most significant first."""
+    if len(segments) == 1:
+        return segments[0]
+    dtype = np.dtype(f"u{len(segments)}")
+    joined = np.left_shift(segments[0], 8, dtype=dtype)
+    for segment in segments[1:-1]:
+        joined |= segment
+        joined <<= 8
+    joined |= segments[-1]
+    return joined
 
 
 def _deflated_frame(frame: bytes, samples: Samples) -> Array:
