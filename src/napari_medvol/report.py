@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["note", "warning"]
 
@@ -27,8 +27,7 @@ class Finding:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SliceSource:
+class SliceSource(NamedTuple):
     """Where one plane of the data comes from.
 
     Parameters

@@ -85,6 +85,31 @@ class Where(dict[int, tuple[int, str]]):
         return kinds, lambda values: tuple([values[place] for place in places])
 
 
+class Shared:
+    """What was worked out of the values that files have in common, byte for byte.
+
+    Parameters
+    ----------
+    differing : set of int
+        Tags whose values are not part of it.
+
+    Attributes
+    ----------
+    stored : dict
+        Several tags to what :meth:`Where.take` gives.
+    texts, numbers : dict
+        Tag to what the header says.
+    """
+
+    __slots__ = ("differing", "numbers", "stored", "texts")
+
+    def __init__(self, differing: frozenset[int] = frozenset()) -> None:
+        self.differing = differing
+        self.stored: dict[tuple[int, ...], Stored] = {}
+        self.texts: dict[int, str] = {}
+        self.numbers: dict[int, tuple[float, ...]] = {}
+
+
 class Elements(NamedTuple):
     """What is kept of a file.
 
@@ -98,6 +123,8 @@ class Elements(NamedTuple):
         Byte order of binary values.
     end : int
         Where the walk stopped.
+    shared : Shared or None
+        None: with no other file.
     """
 
     where: Where
@@ -106,6 +133,7 @@ class Elements(NamedTuple):
     transfer_syntax: str
     order: str
     end: int
+    shared: Shared | None = None
 
 
 class WalkedElement(NamedTuple):

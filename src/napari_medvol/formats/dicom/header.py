@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from napari_medvol.formats.dicom import by_pydicom, tags
-from napari_medvol.formats.dicom.elements import Elements, PixelElement, Stored
+from napari_medvol.formats.dicom.elements import Elements, PixelElement, Shared, Stored
 from napari_medvol.formats.dicom.files import OpenFile
 from napari_medvol.formats.dicom.values import BINARY, NOT_TEXT, decoded, numbers_in
 
@@ -39,6 +39,7 @@ class Header:
     __slots__ = (
         "_index",
         "_malformed",
+        "_shared",
         "_values",
         "order",
         "path",
@@ -56,6 +57,7 @@ class Header:
         self.problem = ""
         self._index = elements.where
         self._values = elements.values
+        self._shared = elements.shared or Shared()
         self.order = elements.order
         self._malformed: tuple[str, ...] = ()
 
@@ -94,7 +96,12 @@ class Header:
 
     def stored(self, wanted: tuple[int, ...]) -> Stored:
         """Return the value representations and bytes of several elements: equal for equals."""
-        return self._index.take(wanted, self._values)
+        found = self._shared.stored.get(wanted)
+        if found is None:
+            found = self._index.take(wanted, self._values)
+            if self._shared.differing.isdisjoint(wanted):
+                self._shared.stored[wanted] = found
+        return found
 
     def vr(self, tag: int) -> str:
         """Return the value representation, two letters; empty when absent."""
@@ -109,6 +116,16 @@ class Header:
 
     def text(self, tag: int) -> str:
         """Return the value without padding, backslashes kept; ``""`` when absent."""
+        known = self._shared.texts.get(tag)
+        if known is not None:
+            return known
+        text = self._text(tag)
+        # What is malformed must be noted for each file: its text is empty.
+        if (text or not self.raw(tag)) and tag not in self._shared.differing:
+            self._shared.texts[tag] = text
+        return text
+
+    def _text(self, tag: int) -> str:
         at = self._index.get(tag)
         raw = None if at is None else self._values[at[0]]
         if at is None or not raw:
@@ -132,6 +149,15 @@ class Header:
 
         What is malformed is told by :attr:`malformed`.
         """
+        known = self._shared.numbers.get(tag)
+        if known is not None:
+            return known
+        values = self._numbers(tag)
+        if (values or not self.raw(tag)) and tag not in self._shared.differing:
+            self._shared.numbers[tag] = values
+        return values
+
+    def _numbers(self, tag: int) -> tuple[float, ...]:
         at = self._index.get(tag)
         raw = None if at is None else self._values[at[0]]
         if at is None or not raw:

@@ -16,6 +16,7 @@ from napari_medvol.formats.dicom.elements import (
     SHORT_VR,
     UNDEFINED,
     Elements,
+    Shared,
     WalkedElement,
     Where,
     Window,
@@ -37,6 +38,15 @@ _OFTEN_VARIES: Final = frozenset(
         tags.SLICE_LOCATION,
     }
 )
+
+
+#: What the meaning of other elements rests on: where it differs, nothing is shared.
+_DECISIVE: Final = frozenset({tags.SPECIFIC_CHARACTER_SET, tags.PIXEL_REPRESENTATION})
+#: A run is cut where its bytes differ, once they differed from those of the file before this
+#: often, and in more files than not.
+_OFTEN: Final = 8
+#: Runs that a layout is cut into at most, and sets of values in common that it remembers.
+_MOST_RUNS: Final = 64
 
 
 class Layouts:
@@ -107,8 +117,23 @@ class _Segment(NamedTuple):
     noticed: bool
 
 
+class _Run:
+    """The bytes of a segment in the file before, and the values in them."""
+
+    __slots__ = ("bytes", "changed", "values")
+
+    def __init__(self) -> None:
+        self.bytes = b""
+        self.values: tuple[bytes, ...] = ()
+        self.changed = 0
+
+
 class _Layout:
-    """The headers of a file's elements, as something to compare the next file with."""
+    """The headers of a file's elements, as something to compare the next file with.
+
+    Most of the bytes of a file are those of the file before: such runs are compared as a
+    whole, and the values in them are taken over.
+    """
 
     def __init__(self, path: list[WalkedElement], elements: Elements) -> None:
         self._elements = elements
@@ -145,9 +170,17 @@ class _Layout:
                 position += 1
         ends = [*sorted(self._varies), len(self._path) - 1]
         starts = [0, *[end + 1 for end in ends[:-1]]]
-        self._segments = [
-            _compiled(self._path[a:b], self._path[b]) for a, b in zip(starts, ends, strict=True)
+        self._bounds = list(zip(starts, ends, strict=True))
+        self._segments = [_compiled(self._path[a:b], self._path[b]) for a, b in self._bounds]
+        self._runs = [_Run() for _ in self._segments]
+        self._steps = [
+            (s.span, s.span - s.tail, s.tail, s.longest, s.noticed, run, n)
+            for n, (s, run) in enumerate(zip(self._segments, self._runs, strict=True))
         ]
+        self._differing = frozenset(self._path[n].tag for n in ends[:-1] if self._path[n].top)
+        self._n_found = 0
+        self._shared: Shared | None = None
+        self._known_shared: dict[tuple[tuple[bytes, ...], ...], Shared] = {}
 
     def match(  # noqa: C901  the hot loop of every scan is one function
         self, window: Window, size: int
@@ -155,21 +188,29 @@ class _Layout:
         """Return the elements of the file in `window`, or None if it is laid out otherwise."""
         at = 132
         values: list[bytes] = []
+        changed: list[tuple[int, bytes, tuple[bytes, ...]]] = []
         block, base, length = window.block, window.base, 0
-        for span, headers, expected, kept_values, tail, longest, noticed in self._segments:
+        from_bytes = int.from_bytes
+        for span, span_of_run, tail, longest, noticed, run, number in self._steps:
             index = at - base
             if index + span > len(block):
                 if at + span > size:
                     return None
                 index = window.hold(at, span)
                 block, base = window.block, window.base
-            if headers(block, index) != expected:
-                return None
-            if kept_values is not None:
-                values += kept_values(block, index)
             at += span
+            piece = block[index : index + span_of_run]
+            if piece == run.bytes:
+                values += run.values
+            else:
+                segment = self._segments[number]
+                if segment.headers(block, index) != segment.expected:
+                    return None
+                found = segment.values(block, index) if segment.values is not None else ()
+                values += found
+                changed.append((number, piece, found))
             index += span
-            length = int.from_bytes(block[index - tail : index], "little")
+            length = from_bytes(block[index - tail : index], "little")
             if noticed:
                 if length > longest:
                     values.append(b"")
@@ -179,7 +220,12 @@ class _Layout:
                         block, base = window.block, window.base
                     values.append(block[index : index + length])
             at += length
-        return self._found(values, at - length, length, size)
+        found_elements = self._found(values, at - length, length, size)
+        if found_elements is not None:
+            self._n_found += 1
+            if changed:
+                return found_elements._replace(shared=self._changed(changed))
+        return found_elements
 
     def _found(self, values: list[bytes], offset: int, length: int, size: int) -> Elements | None:
         """Return the elements, if the last one is the pixels and the syntax is the same."""
@@ -188,8 +234,49 @@ class _Layout:
         last = self._path[-1]
         pixels = pixel_element(last.tag, offset, length, last.vr)
         return Elements(
-            self._index, tuple(values), pixels, self._elements.transfer_syntax, "<", offset
+            self._index,
+            tuple(values),
+            pixels,
+            self._elements.transfer_syntax,
+            "<",
+            offset,
+            self._shared,
         )
+
+    def _changed(self, changed: list[tuple[int, bytes, tuple[bytes, ...]]]) -> Shared | None:
+        """Remember the runs that differ from the file before; return what the file shares."""
+        differ: set[int] = set()
+        for number, piece, values in changed:
+            run = self._runs[number]
+            run.changed += 1
+            if run.changed > _OFTEN and 2 * run.changed > self._n_found:
+                differ |= self._differing_in(number, run.bytes, piece)
+            run.bytes, run.values = piece, values
+        if differ and len(self._varies) + len(differ) < _MOST_RUNS:
+            self._varies |= differ
+            self._compile()
+            return None
+        if not self._differing.isdisjoint(_DECISIVE):
+            return None
+        key = tuple([run.values for run in self._runs])
+        self._shared = self._known_shared.get(key)
+        if self._shared is None:
+            if len(self._known_shared) >= _MOST_RUNS:
+                self._known_shared.clear()
+            self._shared = self._known_shared[key] = Shared(self._differing)
+        return self._shared
+
+    def _differing_in(self, number: int, one: bytes, other: bytes) -> set[int]:
+        """Return which elements of a run differ, by their numbers on the path."""
+        found = set()
+        start, stop = self._bounds[number]
+        at = 0
+        for n, e in enumerate(self._path[start:stop], start):
+            end = at + e.head + (0 if e.length == UNDEFINED else e.length)
+            if one[at:end] != other[at:end]:
+                found.add(n)
+            at = end
+        return found
 
 
 def _compiled(run: list[WalkedElement], last: WalkedElement) -> _Segment:

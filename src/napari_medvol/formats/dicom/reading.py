@@ -16,6 +16,7 @@ from napari_medvol.formats.dicom.elements import quietly
 from napari_medvol.formats.dicom.frames import Alike, Frame, frames_of
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.formats.dicom.mosaic import is_mosaic, tiles_of
+from napari_medvol.formats.dicom.pause import NO_COLLECTION
 from napari_medvol.formats.dicom.rtstruct import is_structure_set, read_structures
 from napari_medvol.formats.dicom.scan import Scan, scan
 from napari_medvol.formats.dicom.segmentation import is_segmentation, read_segmentation
@@ -76,13 +77,14 @@ def _images(headers: Sequence[Header], choices: Choices, refused: list[ReadError
     masks = [header for header in headers if is_segmentation(header)]
     apart = set(map(id, masks))
     alike: Alike = {}
-    frames = [
-        frame
-        for header in headers
-        if id(header) not in apart
-        for frame in _frames(header, choices, alike)
-    ]
-    stacks = [s for s in stacks_of(frames, choices.gaps) if _has_pixels(s.repeats.held)]
+    with NO_COLLECTION:
+        frames = [
+            frame
+            for header in headers
+            if id(header) not in apart
+            for frame in _frames(header, choices, alike)
+        ]
+        stacks = [s for s in stacks_of(frames, choices.gaps) if _has_pixels(s.repeats.held)]
     # A unit that was asked for and cannot be had is an error, whatever else there is.
     errors = refused if choices.value in _ALWAYS_THERE else None
     makers = [partial(_one_volume, stack, choices) for stack in stacks]
@@ -91,7 +93,8 @@ def _images(headers: Sequence[Header], choices: Choices, refused: list[ReadError
 
 
 def _one_volume(stack: Stack, choices: Choices) -> list[Volume]:
-    return [volume_of_stack(stack, choices)]
+    with NO_COLLECTION:
+        return [volume_of_stack(stack, choices)]
 
 
 def _or_refused(make: Callable[[], list[Volume]], refused: list[ReadError] | None) -> list[Volume]:

@@ -12,9 +12,12 @@ from napari_medvol.formats.dicom.files import OpenFile
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.formats.dicom.layouts import Layouts
 from napari_medvol.formats.dicom.parsing import FIRST_READ, header_of
+from napari_medvol.formats.dicom.pause import NO_COLLECTION
 
 #: Files that are open at once, so that the disk can work ahead.
 _AHEAD: Final = 32
+#: Files between two searches for garbage, a multiple of the above.
+_AT_ONCE: Final = 2048
 
 
 @dataclass(slots=True)
@@ -50,19 +53,25 @@ def scan(paths: Sequence[Path], *, progress: Callable[[int, int], None] | None =
     """
     found = Scan()
     layouts = Layouts()
-    for start in range(0, len(paths), _AHEAD):
-        if progress is not None:
-            progress(start, len(paths))
-        for path, file in _opened(paths[start : start + _AHEAD], found):
-            try:
-                header = header_of(file, layouts)
-            except ReadError as error:
-                found.unreadable.append((path, error.why))
-                continue
-            _sort_in(found, path, header)
+    for start in range(0, len(paths), _AT_ONCE):
+        with NO_COLLECTION:
+            for ahead in range(start, min(start + _AT_ONCE, len(paths)), _AHEAD):
+                if progress is not None:
+                    progress(ahead, len(paths))
+                _scan_some(paths[ahead : ahead + _AHEAD], layouts, found)
     if progress is not None:
         progress(len(paths), len(paths))
     return found
+
+
+def _scan_some(paths: Sequence[Path], layouts: Layouts, found: Scan) -> None:
+    for path, file in _opened(paths, found):
+        try:
+            header = header_of(file, layouts)
+        except ReadError as error:
+            found.unreadable.append((path, error.why))
+            continue
+        _sort_in(found, path, header)
 
 
 def _sort_in(found: Scan, path: Path, header: Header | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from napari_medvol.formats.dicom.elements import LONG_VR, SHORT_VR
 
@@ -12,6 +12,10 @@ class Start(NamedTuple):
     """How a file begins."""
 
     has_meta: bool
+
+
+_WITH_META: Final = Start(has_meta=True)
+_WITHOUT_META: Final = Start(has_meta=False)
 
 
 def start_of(block: bytes, size: int) -> Start | None:
@@ -28,9 +32,9 @@ def start_of(block: bytes, size: int) -> Start | None:
         Of the whole file.
     """
     if block[128:132] == b"DICM":
-        return Start(has_meta=True)
+        return _WITH_META
     if any(_begins_a_dataset(block, size, order) for order in "<>"):
-        return Start(has_meta=False)
+        return _WITHOUT_META
     return None
 
 

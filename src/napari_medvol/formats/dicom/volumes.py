@@ -16,7 +16,7 @@ from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.conversions import Conversion, conversion_of
 from napari_medvol.formats.dicom.frames import Frame
-from napari_medvol.formats.dicom.grid import Blend, affine_of, normal_of, tilt_of
+from napari_medvol.formats.dicom.grid import Blend, Points, affine_of, normal_of, tilt_of
 from napari_medvol.formats.dicom.header import Header
 from napari_medvol.formats.dicom.mosaic import Tiled
 from napari_medvol.formats.dicom.oddities import (
@@ -129,8 +129,8 @@ def _scales(held: Sequence[Frame], conversion: Conversion) -> tuple[Scale, ...] 
 
 def _display(lead: Frame, conversion: Conversion) -> Display:
     if conversion.mapping_of is not None:
-        # What is no tissue has no place in the mapping and is NaN.
-        return replace(display_of(lead, (1.0, 0.0), None), padding=None)
+        # What is no tissue has no place in the mapping.
+        return replace(display_of(lead, (1.0, 0.0), conversion.over_real), padding=None)
     return display_of(lead, conversion.scale_of(lead), conversion.over_real)
 
 
@@ -262,6 +262,11 @@ def _slice_rows(stack: Stack, frames: tuple[Frame | None, ...]) -> tuple[SliceSo
         tuple([int(n) for n in np.unravel_index(repeat, shape, order="F")])
         for repeat in range(len(frames) // n_slices)
     ]
+    of_slice = [
+        residuals.get(slot, 0.0) if isinstance(slot, int) else 0.0
+        for slot in (*slots, *[None] * (n_slices - len(slots)))
+    ]
+    alongs = _alongs(frames, normal)
     rows = []
     for number, frame in enumerate(frames):
         repeat, k = divmod(number, n_slices)
@@ -269,21 +274,24 @@ def _slice_rows(stack: Stack, frames: tuple[Frame | None, ...]) -> tuple[SliceSo
         if frame is None:
             rows.append(SliceSource(plane, ""))
             continue
-        along = float("nan")
-        if normal is not None and frame.position is not None:
-            along = float(frame.position @ normal)
-        slot = slots[k] if k < len(slots) else None
         rows.append(
             SliceSource(
                 plane,
                 str(frame.header.path),
                 frame.number,
                 frame.text(tags.SOP_INSTANCE_UID),
-                along,
-                residuals.get(slot, 0.0) if isinstance(slot, int) else 0.0,
+                alongs[number],
+                of_slice[k],
             )
         )
     return tuple(rows)
+
+
+def _alongs(frames: Sequence[Frame | None], normal: Points | None) -> list[float]:
+    """Return how far each image lies along the normal, mm; NaN where nothing says."""
+    nowhere = np.full(3, np.nan)
+    places = np.array([nowhere if f is None or f.position is None else f.position for f in frames])
+    return [float("nan")] * len(frames) if normal is None else (places @ normal).tolist()
 
 
 def with_names_apart(volumes: Sequence[Volume]) -> list[Volume]:
