@@ -6,7 +6,8 @@ scan) · ``work`` (one job) · ``ledger`` (what is done) · ``schedulers`` (wher
 """
 
 from napari_medvol.batch.converting import COLUMNS, convert
+from napari_medvol.batch.given import convert_volumes
 from napari_medvol.batch.names import DEFAULT_TEMPLATE
 from napari_medvol.batch.replaying import replay
 
-__all__ = ["COLUMNS", "DEFAULT_TEMPLATE", "convert", "replay"]
+__all__ = ["COLUMNS", "DEFAULT_TEMPLATE", "convert", "convert_volumes", "replay"]

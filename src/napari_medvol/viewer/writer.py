@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -76,15 +77,22 @@ def volumes_of(layers: Sequence[Layer]) -> list[Volume]:
 
     if not layers:
         raise WriteError("save", "no layer is selected", "Select the layers to save")
-    found: list[Volume] = []
+    found: list[tuple[Volume, str]] = []
     for layer in layers:
         try:
             volume = volume_of(layer)
         except LayerError as error:
             raise WriteError(error.what, f"{error.why}; nothing was written", error.fix) from error
-        if not any(volume is one for one in found):
-            found.append(volume)
-    return found
+        if not any(volume is one for one, _ in found):
+            found.append((volume, layer.name))
+    return [_named(volume, name) for volume, name in found]
+
+
+def _named(volume: Volume, layer_name: str) -> Volume:
+    """Return the volume with the name that a person gave its layer; ours begin with its own."""
+    if not layer_name or (volume.name and layer_name.startswith(volume.name)):
+        return volume
+    return replace(volume, name=layer_name)
 
 
 def targets(path: Path, volumes: Sequence[Volume]) -> list[tuple[Volume, Path]]:
