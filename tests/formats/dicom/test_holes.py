@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -171,3 +172,19 @@ def test_a_lost_slice_and_a_lost_echo_are_both_told_of(tmp_path: Path) -> None:
         seen(volume), expected({(1, n) for n in range(N_EXTRA)} | {(3, 2)})
     )
     assert {"gap", "missing"} <= {f.kind for f in volume.report.findings}
+
+
+def test_a_length_that_no_file_has_takes_no_memory(tmp_path: Path) -> None:
+    write(tmp_path, TELLING["echo"][0], {(1, 1)})
+    path = tmp_path / "0001.dcm"
+    content = path.read_bytes()
+    at = content.rindex(b"\xe0\x7f\x10\x00OW\0\0") + 8
+    path.write_bytes(content[:at] + (0xFFFFFFF0).to_bytes(4, "little") + content[at + 4 :])
+
+    tracemalloc.start()
+    (volume,) = read(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 1 << 28
+    assert any(f.kind in ("unreadable", "missing") for f in volume.report.findings)

@@ -17,6 +17,7 @@ from napari_medvol.formats.dicom.realworld import (
     PARAMETRIC_MAP,
     RealWorld,
     described,
+    modality_tables_of,
     real_world_of,
 )
 from napari_medvol.formats.dicom.rows import series_name
@@ -75,6 +76,8 @@ def conversion_of(frames: Sequence[Frame], value: str) -> Conversion:
 
 
 def _real(frames: Sequence[Frame]) -> Conversion:
+    if _has_modality_table(frames):
+        return _by_modality_table(frames)
     if frames[0].text(tags.SOP_CLASS_UID) != PARAMETRIC_MAP:
         return Conversion(scale_of, unit_of(frames[0]), findings=tuple(scale_findings(frames)))
     # The real values of a parametric map are those of its mapping. PS3.3 A.75.
@@ -85,8 +88,28 @@ def _real(frames: Sequence[Frame]) -> Conversion:
         return Conversion(scale_of, findings=(Finding(text, "warning", "rwv"),))
 
 
+def _has_modality_table(frames: Sequence[Frame]) -> bool:
+    return any(frame.header.raw(tags.MODALITY_LUT_SEQUENCE) is not None for frame in frames)
+
+
+def _by_modality_table(frames: Sequence[Frame]) -> Conversion:
+    """Return values by Modality LUT, which no image has beside a slope. PS3.3 C.11.1."""
+    try:
+        tables = modality_tables_of(frames)
+    except ReadError as error:
+        text = f"the values are shown as stored: {error.why}"
+        return Conversion(scale_of, findings=(Finding(text, "warning", "modality table"),))
+    finding = Finding("values by the file's modality table", "note", "modality table")
+    unit = next(iter(tables.values())).unit
+    return Conversion(
+        lambda frame: (1.0, 0.0), unit, 1.0, (finding,), lambda frame: tables[id(frame)]
+    )
+
+
 def _stored(frames: Sequence[Frame]) -> Conversion:
     same = {scale_of(frame) for frame in frames}
+    if _has_modality_table(frames):
+        return Conversion(lambda frame: (1.0, 0.0), "", None)
     over_real = 1 / same.pop()[0] if len(same) == 1 and next(iter(same))[1] == 0 else None
     return Conversion(lambda frame: (1.0, 0.0), "", over_real)
 

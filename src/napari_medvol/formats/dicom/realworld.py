@@ -1,4 +1,8 @@
-"""Real-world value maps: stored values to a quantity with a unit. PS3.3 C.7.6.16.2.11."""
+"""Real-world value maps: stored values to a quantity with a unit. PS3.3 C.7.6.16.2.11.
+
+Modality tables, which stand in for rescale slope and intercept, are applied likewise.
+PS3.3 C.11.1.
+"""
 
 from __future__ import annotations
 
@@ -81,6 +85,8 @@ class RealWorld:
             np.abs(p.table).max()
             if p.table is not None
             else max(abs(end * p.scale[0] + p.scale[1]) for end in (p.first, p.last))
+            if p.scale[0]
+            else abs(p.scale[1])
             for p in self.pieces
         ]
         return float(max(ends))
@@ -158,6 +164,51 @@ def real_world_of(frames: Sequence[Frame]) -> dict[int, RealWorld]:
         listed = ", ".join(sorted(unit or "no unit" for unit in units))
         raise _refusal(frames[0], f"its images are mapped to different units ({listed})")
     return found
+
+
+def modality_tables_of(frames: Sequence[Frame]) -> dict[int, RealWorld]:
+    """Return the modality table of each frame, by its identity. PS3.3 C.11.1.
+
+    Stored values before the first that is mapped, or behind the last, count as these.
+
+    Raises
+    ------
+    ReadError
+        If a table makes no sense, or a frame has none where others have.
+    """
+    found = {}
+    for frame in frames:
+        with translated(frame.header.path):
+            dataset = frame.header.dataset()
+            items = dataset.get("ModalityLUTSequence")
+            if not items:
+                raise _refusal(frame, "some images have a modality table and others have none")
+            found[id(frame)] = _modality_table(items[0], dataset, frame)
+    return found
+
+
+def _modality_table(item: Any, dataset: Any, frame: Frame) -> RealWorld:
+    signed = dataset.get("PixelRepresentation") == 1
+    said = item.get("LUTDescriptor")
+    descriptor = [int(v) for v in said] if said is not None and len(said) == 3 else [0, 0, 0]
+    # The first stored value has the sign of the pixels, the others are unsigned.
+    count = descriptor[0] % 2**16 or 2**16
+    first = descriptor[1] - 2**16 if signed and descriptor[1] >= 2**15 else descriptor[1]
+    data = item.get("LUTData")
+    if isinstance(data, bytes):
+        data = np.frombuffer(data[: len(data) // 2 * 2], "<u2")
+    values = np.atleast_1d(np.asarray([] if data is None else data, dtype=np.float64))
+    if len(values) < count or descriptor[2] not in range(8, 17):
+        why = f"its modality table has {len(values)} values, its descriptor says {descriptor}"
+        raise _refusal(frame, why)
+    last = first + count - 1
+    pieces = (
+        Piece(-np.inf, first - 1, (0.0, float(values[0]))),
+        Piece(first, last, table=values[:count]),
+        Piece(last + 1, np.inf, (0.0, float(values[count - 1]))),
+    )
+    kind = str(item.get("ModalityLUTType") or "")
+    return RealWorld(pieces, "" if kind in ("US", "UNSPECIFIED") else kind)
 
 
 def _refusal(frame: Frame, why: str) -> ReadError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -375,7 +376,9 @@ def _fingerprint(frame: Frame) -> bytes:
     try:
         with open(frame.header.path, "rb") as file:  # noqa: PTH123 - the path may be text
             file.seek(pixels.offset if pixels else 0)
-            stored = file.read(pixels.length if pixels and pixels.length else -1)
+            # Room is made for as much as is asked for: never for what a header claims.
+            left = max(0, os.fstat(file.fileno()).st_size - file.tell())
+            stored = file.read(min(pixels.length, left) if pixels and pixels.length else left)
     except OSError:
         stored = str(frame.header.path).encode()
     return hashlib.sha256(stored + str(frame.number).encode()).digest()

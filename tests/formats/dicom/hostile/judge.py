@@ -172,8 +172,12 @@ def _functional(ds: Any, frame: int, group_: str, keyword: str) -> Any:
     return ds.get(keyword)
 
 
+#: Its values are those of its mapping, which pydicom does not apply.
+_PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
+
+
 def _real(ds: Any, pixels: Any, frame: int) -> Any:
-    if pixels is None:
+    if pixels is None or ds.get("SOPClassUID") == _PARAMETRIC_MAP:
         return None
     plane = pixels[frame] if int(ds.get("NumberOfFrames") or 1) > 1 else pixels
     if plane.ndim != 2 or ds.get("PhotometricInterpretation") not in (

@@ -80,6 +80,51 @@ def _times(folder: Path) -> None:
         )
 
 
+def _incomplete(folder: Path) -> None:
+    """Write echoes of which one image is lost."""
+    for n in range(11):
+        phantom.write_slice(
+            folder / f"{n}.dcm",
+            VOLUME[n % 4] + 1000 * (n // 4),
+            modality="MR",
+            position=(0, 0, 3 * (n % 4)),
+            instance=n + 1,
+            rescale=None,
+            elements={"EchoTime": str(5 + n // 4)},
+        )
+
+
+def _displaced(folder: Path) -> None:
+    for n in range(10):
+        phantom.write_slice(
+            folder / f"{n}.dcm",
+            VOLUME[n % 4] + 100 * n,
+            position=(0, 0, 3 * n + 0.5 * (n == 6)),
+            instance=n + 1,
+        )
+
+
+def _parametric_map(folder: Path) -> None:
+    table = group(
+        RealWorldValueLUTData=[n / 7 for n in range(3000)],
+        LUTLabel="x",
+        MeasurementUnitsCodeSequence=group(
+            CodeValue="mm2/s", CodingSchemeDesignator="UCUM", CodeMeaning="x"
+        ),
+    )
+    table[0].add_new("RealWorldValueFirstValueMapped", "SS", -1000)
+    table[0].add_new("RealWorldValueLastValueMapped", "SS", 1999)
+    write_enhanced(
+        folder / "m.dcm",
+        [((0, 0, 2 * n), {}) for n in range(4)],
+        VOLUME,
+        shared={"RealWorldValueMappingSequence": table},
+    )
+    ds = pydicom.dcmread(folder / "m.dcm")
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.30"
+    ds.save_as(folder / "m.dcm")
+
+
 def _enhanced(folder: Path) -> None:
     frames = [
         (
@@ -224,6 +269,9 @@ SOURCES: dict[str, Callable[[Path], None]] = {
     "loop": _loop,
     "pet": _pet,
     "times": _times,
+    "incomplete": _incomplete,
+    "displaced": _displaced,
+    "parametric map": _parametric_map,
     "enhanced": _enhanced,
     "mosaic": _mosaic,
     "mosaic csa": _mosaic_csa,
