@@ -13,7 +13,9 @@ from typing import Any, Final
 
 from napari_medvol.errors import StepError
 from napari_medvol.ops.crop import crop
+from napari_medvol.ops.move import align_centres, move, set_origin
 from napari_medvol.ops.orient import orient
+from napari_medvol.ops.relabel import relabel
 from napari_medvol.volume import Step, Volume
 
 __all__ = ["OPERATIONS", "apply"]
@@ -21,7 +23,16 @@ __all__ = ["OPERATIONS", "apply"]
 Operation = Callable[..., Volume]
 
 #: Name to operation. The name is the ``op`` of the step that the operation leaves.
-OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType({"crop": crop, "orient": orient})
+OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
+    {
+        "crop": crop,
+        "orient": orient,
+        "relabel": relabel,
+        "move": move,
+        "set_origin": set_origin,
+        "align_centres": align_centres,
+    }
+)
 
 _BY_HAND: Final = "edit"
 

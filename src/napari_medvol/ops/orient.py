@@ -10,7 +10,8 @@ from napari_medvol import affines, arrays
 from napari_medvol.errors import StepError
 from napari_medvol.volume import Step, Volume
 
-_WORLD_AXIS: Final = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
+#: World axis that a letter names: x, y or z of RAS+.
+WORLD_AXIS: Final = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
 _POSITIVE: Final = "RAS"
 
 
@@ -37,9 +38,9 @@ def orient(volume: Volume, axcodes: str = "RAS") -> Volume:
     StepError
         If `axcodes` does not name each of the three directions once.
     """
-    codes = _checked(volume, axcodes)
+    codes = checked_codes("orient", volume, axcodes)
     now = affines.orientation(volume.affine)
-    wanted = [_WORLD_AXIS[letter] for letter in codes]
+    wanted = [WORLD_AXIS[letter] for letter in codes]
     order = [int(np.flatnonzero(now[:, 0] == world)[0]) for world in wanted]
     signs = [1, 1, 1]
     for axis, letter in zip(order, codes, strict=True):
@@ -55,11 +56,18 @@ def orient(volume: Volume, axcodes: str = "RAS") -> Volume:
     )
 
 
-def _checked(volume: Volume, axcodes: str) -> str:
+def checked_codes(op: str, volume: Volume, axcodes: str) -> str:
+    """Return three letters in upper case.
+
+    Raises
+    ------
+    StepError
+        If they do not name each of the three directions once.
+    """
     codes = str(axcodes).upper()
-    if sorted(_WORLD_AXIS.get(letter, 9) for letter in codes) != [0, 1, 2]:
+    if sorted(WORLD_AXIS.get(letter, 9) for letter in codes) != [0, 1, 2]:
         raise StepError(
-            f"orient {volume.name!r}",
+            f"{op} {volume.name!r}",
             f"{axcodes!r} does not name each of right/left, anterior/posterior and"
             " superior/inferior once",
             "Give three letters of R L A P S I, such as RAS or LPS",
