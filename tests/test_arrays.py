@@ -21,6 +21,7 @@ from napari_medvol.arrays import (
     view,
 )
 from napari_medvol.budget import MemoryBudget
+from napari_medvol.errors import MedVolError
 from napari_medvol.stores import PlaneStore
 from tests.phantoms.sources import ArraySource, BoxSource, StreamSource
 
@@ -398,3 +399,31 @@ def test_planes_without_a_scale_are_read_in_place() -> None:
 
     np.testing.assert_array_equal(values[[0, 2]], stored[[0, 2]])
     np.testing.assert_array_equal(values[1], stored[1] - 7)
+
+
+def test_an_array_apart_reads_again_and_keeps_little() -> None:
+    array, lazy = made()
+    source = lazy.store.source
+    assert isinstance(source, ArraySource)
+    view = lazy.view((slice(1, None),)).transpose()
+
+    apart = view.apart()
+    np.testing.assert_array_equal(apart, array[1:].T)
+
+    assert lazy.store.progress == 0
+    assert not apart.store.stays_in_memory
+    assert [apart.is_outer(axis) for axis in range(4)] == [
+        view.is_outer(axis) for axis in range(4)
+    ]
+    assert any(view.is_outer(axis) for axis in range(4))
+
+
+def test_an_array_apart_leaves_blank_what_the_first_one_leaves_blank() -> None:
+    source = ArraySource(np.ones((3, 2, 2)), broken=[1])
+    lazy = lazy_volume(PlaneStore(source, MemoryBudget(AMPLE)))
+    with pytest.raises(MedVolError):
+        np.asarray(lazy.apart())
+
+    lazy.store.on_error = lambda number, error: None
+
+    assert np.asarray(lazy.apart()).sum() == 8

@@ -190,8 +190,8 @@ def _scene(volume: Scene) -> tuple[list[tuple[Volume, Look]], bool]:
         return [(volume, Look())], True
     scene = []
     for one in volume:
-        pair: tuple[Any, ...] = (one, None) if isinstance(one, Volume) else tuple(one)
-        if len(pair) != 2 or not isinstance(pair[0], Volume):
+        pair: Any = (one, None) if isinstance(one, Volume) else one
+        if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], Volume)):
             raise StepError("slices", f"{one!r} is no scan", "Give a Volume, or (Volume, Look)")
         scene.append((pair[0], look_of(pair[1])))
     if not scene:
