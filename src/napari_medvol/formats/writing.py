@@ -58,9 +58,10 @@ def written(
         made = row.write(volume, folder / target.name, choices, _part(progress, total))
         _refuse_unreadable(volume)
         back = _read_back(row, volume, made.reads or (folder / target.name,), str(target))
-        found = compared(volume, back, made.encoding.tolerance, str(target))
+        expected = made.expected or volume
+        found = compared(expected, back, made.encoding.tolerance, str(target))
         notes = made.notes
-        if back.kind != volume.kind:
+        if back.kind != expected.kind:
             notes += (f"its name makes readers take the {volume.kind} for {back.kind}",)
         del back
         _add_provenance(volume, folder / target.name, row, choices)
