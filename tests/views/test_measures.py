@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_medvol.errors import MedVolError
-from napari_medvol.views.measures import angle, length
+from napari_medvol.views.measures import angle, area, length
 
 
 def test_a_length_is_that_of_the_path() -> None:
@@ -28,3 +28,12 @@ def test_too_few_points_or_no_arm_is_said() -> None:
         angle([(0, 0, 0), (1, 1, 1)])
     with pytest.raises(MedVolError, match="an arm has no length"):
         angle([(0, 0, 0), (0, 0, 0), (1, 1, 1)])
+
+
+def test_an_area_is_that_of_the_outline_however_it_is_tilted() -> None:
+    bent = np.array([(0, 0, 0), (4, 0, 0), (4, 3, 0), (2, 1, 0), (0, 3, 0)])
+    tilted = bent @ np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0] + (1, 2, 3)
+
+    assert area(tilted) == pytest.approx(12 - 4)
+    with pytest.raises(MedVolError, match="at least 3 points"):
+        area(tilted[:2])

@@ -1,4 +1,4 @@
-"""Lengths and angles between points of the patient."""
+"""Lengths, angles and areas between points of the patient."""
 
 from __future__ import annotations
 
@@ -36,6 +36,19 @@ def angle(points: ArrayLike) -> float:
         raise MedVolError("angle", "an arm has no length", "Draw both arms away from the corner")
     # Of cosine and sine, as the cosine alone loses half of its digits near 0° and 180°.
     return float(np.degrees(np.arctan2(np.linalg.norm(np.cross(one, other)), one @ other)))
+
+
+def area(points: ArrayLike) -> float:
+    """Return the area in mm² within the flat outline through `points`, (n, 3) in mm, n ≥ 3.
+
+    Raises
+    ------
+    MedVolError
+        If there are fewer than three points.
+    """
+    outline = _checked("area", points, 3)
+    arms = outline - outline[0]
+    return float(np.linalg.norm(np.cross(arms[1:-1], arms[2:]).sum(axis=0)) / 2)
 
 
 def _checked(what: str, points: ArrayLike, least: int) -> Points:
