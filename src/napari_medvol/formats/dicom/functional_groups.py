@@ -255,7 +255,7 @@ class _Groups:
                 found = item.get(element)
                 value = self._nested.value(found, vr) if found is not None else ()
                 if value:
-                    values[tag] = _plain(value)
+                    values[tag] = value if isinstance(value[0], float) else _plain(value)
             if key == _DIFFUSION_KEY:
                 values |= self._direction(item)
         return values

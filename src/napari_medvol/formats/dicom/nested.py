@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from napari_medvol.formats.dicom.elements import LONG_VR, SHORT_VR, UNDEFINED, Unsure
 from napari_medvol.formats.dicom.values import BINARY
@@ -17,6 +18,8 @@ LARGEST_HEADER: Final = 1 << 27
 #: Sequences in sequences; functional groups have three.
 _DEEPEST: Final = 16
 _HEADS: Final = {**dict.fromkeys(SHORT_VR, 8), **dict.fromkeys(LONG_VR, 12)}
+#: Kinds of items whose headers are remembered.
+_MOST_PATTERNS: Final = 4096
 _ITEM: Final = 0xE000FFFE
 _ITEM_END: Final = 0xE00DFFFE
 _SEQUENCE_END: Final = 0xE0DDFFFE
@@ -40,6 +43,14 @@ Span = tuple[bytes, int, int]
 Spans = dict[int, Span]
 
 
+class _Pattern(NamedTuple):
+    """The headers of an item's elements, and where their values lie from the item's start."""
+
+    headers: Callable[[bytes, int], tuple[bytes, ...]]
+    expected: tuple[bytes, ...]
+    spans: tuple[tuple[int, bytes, int, int], ...]
+
+
 def key_of(tag: int) -> int:
     """Return the tag as it is read from four little-endian bytes at once."""
     return (tag & 0xFFFF) << 16 | tag >> 16
@@ -61,6 +72,7 @@ class Nested:
         self._end = len(block)
         self._element = self._explicit_element if explicit else self._implicit_element
         self.explicit = explicit
+        self._patterns: dict[bytes, _Pattern] = {}
 
     def items(self, start: int, stop: int) -> list[Spans]:
         """Return the elements of every item of the sequence with the value from `start`.
@@ -132,9 +144,15 @@ class Nested:
 
     def _elements(self, at: int, length: int, depth: int) -> tuple[Spans, int]:
         """Return the elements of an item and where it ends: after its delimiter, if any."""
-        spans: Spans = {}
         open_end = length == UNDEFINED
         last = self._end if open_end else at + length
+        # Its length, the first tag and, in explicit files, the length of the first value.
+        begins = self.block[at - 4 : at + 8]
+        pattern = self._patterns.get(begins)
+        if pattern is not None and pattern.headers(self.block, at) == pattern.expected:
+            return {key: (vr, at + a, at + b) for key, vr, a, b in pattern.spans}, last
+        spans: Spans = {}
+        first = at
         while at < last:
             tag, vr, start, length = self._element(self.block, at)
             if tag & 0xFFFF == 0xFFFE:
@@ -151,7 +169,25 @@ class Nested:
                 spans[tag] = (vr, start, at)
         if open_end or at != last:
             raise Unsure("elements that do not end where their item does")
+        self._learn(begins, first, last, spans)
         return spans, at
+
+    def _learn(self, begins: bytes, first: int, last: int, spans: Spans) -> None:
+        """Remember the headers in an item of known length: those of other frames are like it."""
+        headers, at = "<", first
+        for _, start, stop in spans.values():
+            if start - at not in (8, 12):
+                return  # something between the elements: a delimiter, or a tag that comes twice
+            headers += f"{start - at}s{stop - start}x"
+            at = stop
+        if not spans or at != last or len(self._patterns) >= _MOST_PATTERNS:
+            return
+        unpacked = struct.Struct(headers).unpack_from
+        self._patterns[begins] = _Pattern(
+            unpacked,
+            unpacked(self.block, first),
+            tuple([(key, vr, a - first, b - first) for key, (vr, a, b) in spans.items()]),
+        )
 
     @staticmethod
     def _explicit_element(block: bytes, at: int) -> tuple[int, bytes, int, int]:

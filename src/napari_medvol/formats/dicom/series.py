@@ -156,8 +156,9 @@ def _geometries(frames: list[Frame]) -> list[list[Frame]]:
     known_keys: dict[Hashable, Hashable] = {}
     for frame in frames:
         # Slices of one series store the same bytes: what they mean is worked out once.
-        stored = (*frame.header.stored(_KEY_TAGS), frame.position is None)
-        key = None if frame.values or frame.position is None else known_keys.get(stored)
+        own = tuple([frame.values.get(tag) for tag in _KEY_TAGS]) if frame.values else ()
+        stored = (frame.header.stored(_KEY_TAGS), own, frame.position is None)
+        key = None if frame.position is None else known_keys.get(stored)
         if key is None:
             key = known_keys[stored] = _key(frame)
         for lead, known, members in groups:
@@ -238,7 +239,8 @@ def _unplaced(group: list[Frame]) -> Repeats:
 def _positions(group: list[Frame]) -> tuple[list[list[Frame]], list[Frame]]:
     """Return the images of each position along the normal, and those beside them in plane."""
     normal = _normal(group[0])
-    alongs = [_along(frame, normal) for frame in group]
+    # Not a matrix product: equal places must come out equal to the last bit.
+    alongs = (np.array([_place(frame) for frame in group]) * normal).sum(axis=1).tolist()
     if len(set(alongs)) == len(alongs):
         keys: list[Any] = alongs
     else:
