@@ -51,7 +51,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         app(args=list(arguments), prog_name="napari-medvol")
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else FAILED
+        code = end.code if isinstance(end.code, int) else FAILED
+        return _said("interrupted", code) if code == INTERRUPTED else code
     except BatchError as error:
         return _said(str(error), MISUSED)
     except MedVolError as error:

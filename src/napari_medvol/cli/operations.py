@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -23,8 +24,10 @@ class Verb:
 
     Parameters
     ----------
-    op : str
-        Its name in ``OPERATIONS``, and the verb.
+    name : str
+        The verb.
+    ops : tuple of str
+        The operations that it may stand for: names in ``OPERATIONS``.
     step : callable
         The volume, and by name what is typed, to the step. Its parameters after the first are
         those of the verb, annotated as typer wants them.
@@ -32,7 +35,8 @@ class Verb:
         One line, then examples.
     """
 
-    op: str
+    name: str
+    ops: tuple[str, ...]
     step: Callable[..., Step]
     help: str
 
@@ -74,10 +78,57 @@ def orientation(axcodes: str) -> Step:
     return Step("orient", {"axcodes": "RAS" if axcodes == "canonical" else axcodes})
 
 
+def _relabel(
+    volume: Any,
+    axcodes: Annotated[
+        str, typer.Argument(help="Where i, j, k are to run to: three letters of R L A P S I.")
+    ],
+    keep: Annotated[
+        str, typer.Option(help="What stays where it is: centre, or origin as in ITK-SNAP.")
+    ] = "centre",
+) -> Any:
+    from napari_medvol.volume import Step
+
+    return Step("relabel", {"axcodes": axcodes, "keep": keep})
+
+
+def _align(
+    volume: Any,
+    to: Annotated[
+        Path | None, typer.Option(help="Bring the centre of the grid to that of this scan.")
+    ] = None,
+    centre: Annotated[
+        str | None, typer.Option(help="Bring the centre of the grid to x,y,z (RAS+ mm).")
+    ] = None,
+    origin: Annotated[
+        str | None, typer.Option(help="Bring the centre of voxel 0,0,0 to x,y,z (RAS+ mm).")
+    ] = None,
+    matrix: Annotated[
+        Path | None, typer.Option(help="Move by a file of 4×4 numbers, RAS+ mm to RAS+ mm.")
+    ] = None,
+) -> Any:
+    from napari_medvol.volume import Step
+
+    given = [one for one in (to, centre, origin, matrix) if one is not None]
+    if len(given) != 1:
+        why = "it takes one of --to, --centre, --origin and --matrix"
+        raise BatchError("align", why, "See align --help")
+    if matrix is not None:
+        return Step("move", {"matrix": typed.matrix_of(matrix)})
+    if origin is not None:
+        return Step("set_origin", {"origin": typed.point_of(origin, "--origin")})
+    if centre is not None:
+        return Step("align_centres", {"centre": typed.point_of(centre, "--centre")})
+    from napari_medvol.ops.move import centre_of
+
+    return Step("align_centres", {"centre": centre_of(only_volume(to, {})).tolist()})
+
+
 #: A new operation gets its verb here.
 VERBS: Final[tuple[Verb, ...]] = (
     Verb(
         "crop",
+        ("crop",),
         _crop,
         """Keep a box of voxels, each where it was.
 
@@ -88,6 +139,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     ),
     Verb(
         "orient",
+        ("orient",),
         _orient,
         """Turn the voxel axes without moving a voxel.
 
@@ -96,13 +148,37 @@ VERBS: Final[tuple[Verb, ...]] = (
         napari-medvol orient CT/ turned.mgz RAS
         """,
     ),
+    Verb(
+        "relabel",
+        ("relabel",),
+        _relabel,
+        """Say anew where the voxel axes run: every voxel is elsewhere afterwards.
+
+        It mends a file whose orientation is wrong. Left and right may be swapped.
+
+        \b
+        napari-medvol relabel wrong.nii.gz mended.nii.gz PIR
+        """,
+    ),
+    Verb(
+        "align",
+        ("align_centres", "set_origin", "move"),
+        _align,
+        """Move a scan: its centre or origin to a point, or by a matrix.
+
+        \b
+        napari-medvol align mr.nii.gz moved.nii.gz --to ct.nii.gz
+        napari-medvol align mr.nii.gz moved.nii.gz --centre 0,0,0
+        napari-medvol align mr.nii.gz moved.nii.gz --matrix mr-to-ct.txt
+        """,
+    ),
 )
 
 
 def add_verbs(app: typer.Typer) -> None:
     """Add every row of ``VERBS`` to the application."""
     for verb in VERBS:
-        app.command(verb.op, help=verb.help)(command_of(verb))
+        app.command(verb.name, help=verb.help)(command_of(verb))
 
 
 def command_of(verb: Verb) -> Callable[..., None]:
@@ -150,7 +226,7 @@ def _run(verb: Verb, own: dict[str, Any], given: dict[str, Any]) -> None:
     reads = typed.reading(*(given[name] for name in ("series", "gaps", "value", "form")))
     volume = only_volume(given["source"], reads)
     changed = apply(volume, [verb.step(volume, **own)])
-    with progress_of(verb.op) as progress:
+    with progress_of(verb.name) as progress:
         certificate = write(
             changed, given["target"], overwrite=given["overwrite"], progress=progress, **writes
         )

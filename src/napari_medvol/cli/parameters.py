@@ -97,6 +97,41 @@ def index_of(text: str, option: str) -> tuple[int, int, int]:
     return i, j, k
 
 
+def point_of(text: str, option: str) -> list[float]:
+    """Return a point typed as ``x,y,z``.
+
+    Raises
+    ------
+    BatchError
+        If it is none.
+    """
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError as error:
+        why = f"{text!r} is not three numbers"
+        raise BatchError(option, why, f"Write RAS+ mm as {option}=-12.5,30,0") from error
+    return [x, y, z]
+
+
+def matrix_of(path: Path) -> list[list[float]]:
+    """Return the 4×4 numbers in a text file, with spaces or commas between them.
+
+    Raises
+    ------
+    BatchError
+        If it cannot be read, or holds something else.
+    """
+    try:
+        text = path.read_text(encoding="utf-8").replace(",", " ")
+        rows = [[float(part) for part in line.split()] for line in text.splitlines()]
+    except (OSError, ValueError) as error:
+        raise BatchError(str(path), str(error), "Give a text file of 4×4 numbers") from error
+    rows = [row for row in rows if row]
+    if [len(row) for row in rows] != [4] * 4:
+        raise BatchError(str(path), "it does not hold 4×4 numbers", "Give four lines of four")
+    return rows
+
+
 def box_of(text: str, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return start and stop of a box typed as numpy's slices: ``103:381,160:340,:``.
 
