@@ -158,6 +158,11 @@ class LazyArray(ArrayLike):
         order = [kept.index(axis.store_axis) for axis in self._axes]
         return np.asarray(values).transpose(order)
 
+    @property
+    def stored_dtype(self) -> np.dtype[Any] | None:
+        """Type of the values in the file, in its byte order; None where it is not known."""
+        return getattr(self.store.source, "stored_dtype", None)
+
     def scale_at(self, index: Any) -> tuple[float, float] | None:
         """Return slope and intercept from the stored to the real value of the voxel at `index`.
 
@@ -370,6 +375,11 @@ class Rescaled:
         self.dtype = dtype
         self.workers = getattr(source, "workers", 1)
         self._scale_of = scale_of
+
+    @property
+    def stored_dtype(self) -> np.dtype[Any]:
+        """Type of the values before they are rescaled."""
+        return self.stored.dtype
 
     def scale_of(self, number: int) -> tuple[float, float]:
         """Return slope and intercept of plane `number`."""

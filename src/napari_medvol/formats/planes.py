@@ -124,6 +124,11 @@ class _Planes:
         self.inner = layout.shape[:together][::-1]
         self._nbytes = prod(self.inner) * layout.stored.itemsize
 
+    @property
+    def stored_dtype(self) -> np.dtype[Any]:
+        """Type of the values in the file."""
+        return self.layout.stored
+
     def scale_of(self, number: int) -> tuple[float, float] | None:
         """Return slope and intercept of plane `number`; None where it has several, or none."""
         if self.layout.decode is None:

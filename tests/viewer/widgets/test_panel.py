@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -286,3 +288,44 @@ class TestLayerBox:
 
         assert box.value is None
         assert box.choices == (None,)
+
+
+def test_work_is_done_behind_and_ends_with_the_panel() -> None:
+    panel, results = Panel(ViewerModel()), []
+    go_on = threading.Event()
+
+    def slow(progress: Callable[[int, int], None]) -> int:
+        go_on.wait(5)
+        progress(1, 2)
+        return 7
+
+    panel.behind(lambda progress: 3, results.append)
+    assert results == [3]
+
+    panel.behind(slow, results.append)
+    go_on.set()
+    end = time.monotonic() + 5
+    while len(results) < 2 and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+    assert results == [3, 7]
+
+    go_on.clear()
+    task = panel.behind(slow, results.append)
+    panel.close()
+    go_on.set()
+    task.join(5)
+    settle()
+    assert results == [3, 7]
+
+
+def test_an_error_of_work_behind_is_said() -> None:
+    panel = Panel(ViewerModel())
+
+    def fail(progress: Callable[[int, int], None]) -> None:
+        raise StepError("a", "b", "c")
+
+    panel.behind(fail, lambda result: None)
+
+    assert panel.status == "a: b. c."
+    panel.close()

@@ -157,6 +157,11 @@ class Tiled:
         self._last: tuple[int, Array] | None = None
         self._lock = threading.Lock()
 
+    @property
+    def stored_dtype(self) -> np.dtype[Any]:
+        """Type of the stored values, sign and unused bits settled."""
+        return self.dtype
+
     def scale_of(self, number: int) -> tuple[float, float]:
         """Return slope and intercept: the values are the stored ones."""
         return 1.0, 0.0

@@ -145,6 +145,11 @@ class FrameSource:
         self.workers = 2 if compressed else 1
         self._frames: dict[int, encapsulated.Frames] = {}
 
+    @property
+    def stored_dtype(self) -> np.dtype[Any]:
+        """Type of the stored values, sign and unused bits settled."""
+        return self.dtype
+
     def scale_of(self, number: int) -> tuple[float, float]:
         """Return slope and intercept: the values are the stored ones."""
         return 1.0, 0.0

@@ -12,16 +12,22 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QWidget
 
 from napari_medvol.errors import MedVolError
+from napari_medvol.formats.row import Progress
+from napari_medvol.viewer.waiting import CancelledError, Task
 
 LayerKind = Literal["image", "labels"]
 
 P = ParamSpec("P")
+T = TypeVar("T")
 SomePanel = TypeVar("SomePanel", bound="Panel")
 
 _CLASSES: Final = {"image": Image, "labels": Labels}
 _LAYER_EVENTS: Final = ("inserted", "removed", "reordered", "renamed")
 _ERROR: Final = "color: #e0604f"
 _WIDEST_NAME: Final = 16
+#: Work that is done sooner is waited for; else looked after so often.
+_MOMENT_S: Final = 0.05
+_POLL_MS: Final = 30
 
 #: What disconnecting raises where the other side is gone already.
 _GONE: Final = (RuntimeError, TypeError, ValueError, KeyError)
@@ -98,6 +104,44 @@ class Panel(Container[Widget]):
         """Call `undo` when the panel is closed; what was asked for last is done first."""
         self._undo.append(undo)
 
+    def behind(self, do: Callable[[Progress], T], then: Callable[[T], None]) -> "Task[T]":
+        """Do work in a thread, then call `then` with its result in this one.
+
+        What is done in a moment is waited for. Errors that a user can act on are said in the
+        status line. Work that was cancelled, or whose panel was closed, has no sequel.
+
+        Parameters
+        ----------
+        do : callable
+            Takes a progress callable, gives the result: no Qt, no napari.
+        then : callable
+        """
+        task: Task[T] = Task(do)
+        poll = QTimer(self.native)
+
+        def look() -> None:
+            if task.is_alive():
+                return
+            poll.stop()
+            with suppress(ValueError):
+                self._undo.remove(task.cancel)
+            try:
+                then(task.result())
+            except CancelledError:
+                return
+            except MedVolError as error:
+                self.say(_of_name(error), error=True)
+
+        task.start()
+        task.join(_MOMENT_S)
+        poll.timeout.connect(look)
+        if task.is_alive():
+            poll.start(_POLL_MS)
+            self.at_close(task.cancel)
+        else:
+            look()
+        return task
+
     def add_native(self, widget: QWidget, stretch: int = 0) -> None:
         """Put a Qt widget under what is there, above the status line."""
         layout = self.native.layout()
@@ -148,8 +192,7 @@ def acting(
         try:
             handler(panel, *args, **kwargs)
         except MedVolError as error:
-            name = Path(error.what).name or error.what
-            panel.say(str(MedVolError(name, error.why, error.fix)), error=True)
+            panel.say(_of_name(error), error=True)
             panel.failed = handler.__name__
         else:
             if panel.failed == handler.__name__:
@@ -226,6 +269,12 @@ class LayerBox(ComboBox):
         for layer in self._viewer.layers:
             if isinstance(layer, self._classes):
                 yield layer.name, layer
+
+
+def _of_name(error: MedVolError) -> str:
+    """Return an error as text, a path cut to its name: the line is short."""
+    name = Path(error.what).name or error.what
+    return str(MedVolError(name, error.why, error.fix))
 
 
 def _status_line() -> QLabel:

@@ -1,0 +1,330 @@
+"""The header inspector, used in a viewer."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from napari.layers import Layer
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication, QFileDialog
+
+import napari_medvol
+from napari_medvol.viewer.layers import layer_data
+from napari_medvol.viewer.widgets.header import HeaderWidget
+from napari_medvol.volume import Volume
+from tests.phantoms.dicom import write_series
+
+pytestmark = pytest.mark.usefixtures("qapp")
+
+IMAGE, GEOMETRY, HEADER, VARIES, DIFFERENCE, IDENTIFIERS = range(6)
+
+
+def shown(viewer: Any, volume: Volume) -> Layer:
+    ((data, options, kind),) = layer_data(volume)
+    return getattr(viewer, f"add_{kind}")(data, **options)
+
+
+def nifti(path: Path, dtype: type = np.int16, **fields: Any) -> Volume:
+    values = np.arange(3 * 4 * 5).reshape(3, 4, 5)
+    image = nib.Nifti1Image(values.astype(dtype), np.diag([-2, 3, 4, 1]))
+    for name, value in fields.items():
+        image.header[name] = value
+    nib.save(image, path)
+    (volume,) = napari_medvol.read(path)
+    return volume
+
+
+def series(folder: Path, name: str = "Doe^Jane") -> Volume:
+    write_series(
+        folder, np.zeros((4, 6, 8), np.int16),
+        elements={"PatientName": name, "SeriesDescription": "chest"},
+    )  # fmt: skip
+    for number, path in enumerate(sorted(folder.iterdir())):
+        dataset = pydicom.dcmread(path)
+        dataset.XRayTubeCurrent = 100 + 10 * number
+        dataset.save_as(path)
+    (volume,) = napari_medvol.read(folder)
+    return volume
+
+
+def until(there: Callable[[], bool]) -> None:
+    """Let the window live until something is there."""
+    end = time.monotonic() + 10
+    while not there():
+        assert time.monotonic() < end, "it never came"
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def told(tree: Any) -> dict[str, str]:
+    return {element.name: element.value for element in tree.elements.shown()}
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
+    yield make_napari_viewer()
+    QApplication.processEvents()
+
+
+@pytest.fixture
+def widget(viewer: Any) -> Iterator[HeaderWidget]:
+    made = HeaderWidget(viewer)
+    yield made
+    made.close()
+
+
+def test_the_image_tab_tells_the_scan_and_then_its_range(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path
+) -> None:
+    shown(viewer, nifti(tmp_path / "a.nii"))
+
+    until(lambda: "range" in told(widget.image))
+
+    facts = told(widget.image)
+    assert facts["type"] == "NIfTI-1"
+    assert facts["orientation"] == "LAS"
+    assert facts["range"] == "0 to 59"
+
+
+def test_the_geometry_tab_turns_between_ras_and_lps(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path
+) -> None:
+    shown(viewer, nifti(tmp_path / "a.nii"))
+    widget.tabs.setCurrentIndex(GEOMETRY)
+
+    assert widget.geometry.toPlainText().splitlines()[1].split()[1:5] == ["-2", "0", "0", "0"]
+    assert "sform" in widget.geometry.toPlainText()
+    widget.lps.setChecked(True)
+
+    assert widget.geometry.toPlainText().splitlines()[1].split()[1] == "2"
+
+
+def test_the_header_tab_has_every_field_and_filters_as_one_types(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path
+) -> None:
+    shown(viewer, nifti(tmp_path / "a.nii"))
+    widget.tabs.setCurrentIndex(HEADER)
+    assert told(widget.header)["sizeof_hdr"] == "348"
+
+    widget.filter.setText("qform code")
+    until(lambda: len(told(widget.header)) < 10)
+
+    assert set(told(widget.header)) == {"NIfTI-1 header", "qform_code"}
+
+
+def test_each_slice_has_its_own_dicom_header(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path
+) -> None:
+    shown(viewer, series(tmp_path))
+    widget.tabs.setCurrentIndex(HEADER)
+    until(lambda: told(widget.header).get("XRayTubeCurrent") == "100")
+
+    widget.plane.setValue(2)
+
+    until(lambda: told(widget.header).get("XRayTubeCurrent") == "120")
+
+
+def test_what_varies_is_listed_and_drawn(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path
+) -> None:
+    shown(viewer, series(tmp_path))
+    widget.tabs.setCurrentIndex(VARIES)
+    until(lambda: "XRayTubeCurrent" in told(widget.varies))
+
+    assert told(widget.varies)["XRayTubeCurrent"] == "100 to 130"
+    row = [e.name for e in widget.varies.elements.shown()].index("XRayTubeCurrent")
+    widget.varies.setCurrentIndex(widget.varies.elements.index(row, 0))
+
+    np.testing.assert_array_equal(widget.plot.curves[0].values, [100, 110, 120, 130])
+    text = [e.name for e in widget.varies.elements.shown()].index("SOPInstanceUID")
+    widget.varies.setCurrentIndex(widget.varies.elements.index(text, 0))
+    assert widget.plot.curves == ()
+
+
+def test_the_badge_names_what_tells_the_patient(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path
+) -> None:
+    shown(viewer, series(tmp_path / "a"))
+    until(lambda: not widget.badge.isHidden())
+
+    assert "PatientName" in widget.badge.toolTip()
+    widget.badge.click()
+
+    assert widget.tabs.currentIndex() == IDENTIFIERS
+    assert told(widget.identifying)["PatientName"] == "Doe^Jane"
+
+
+def test_a_scan_that_tells_nobody_has_no_badge(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path
+) -> None:
+    shown(viewer, nifti(tmp_path / "a.nii"))
+    widget.tabs.setCurrentIndex(HEADER)
+
+    assert widget.badge.isHidden()
+    assert "none found" in told(widget.identifying)
+
+
+def test_two_layers_are_compared_header_and_voxels(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path
+) -> None:
+    one = shown(viewer, nifti(tmp_path / "a.nii"))
+    other = shown(viewer, nifti(tmp_path / "b.nii", np.float32))
+    widget.layer.value = one
+
+    widget.other.value = other
+
+    assert widget.tabs.currentIndex() == DIFFERENCE
+    until(lambda: "bitpix" in told(widget.difference))
+    assert set(told(widget.difference)) == {"NIfTI-1 header", "datatype", "bitpix"}
+    widget.compare_voxels.click()
+    until(lambda: "equal" in widget.said.text())
+    assert widget.said.text() == "All 60 values are equal"
+
+
+def test_what_is_shown_is_written_to_csv_and_json(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown(viewer, nifti(tmp_path / "a.nii", descrip=b"text, with a comma"))
+    widget.tabs.setCurrentIndex(HEADER)
+    for kind in ("csv", "json"):
+        target = str(tmp_path / f"out.{kind}")
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, t=target: (t, ""))
+        getattr(widget, kind).native.click()
+
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["name"]: row["value"] for row in csv.DictReader(file)}
+    assert rows["descrip"] == "text, with a comma"
+    records = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert {r["name"]: r["value"] for r in records} == rows
+    assert "rows written to out.json" in widget.status
+
+
+def test_a_folder_that_is_not_there_is_said_in_the_status_line(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown(viewer, nifti(tmp_path / "a.nii"))
+    target = str(tmp_path / "nowhere" / "out.csv")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (target, ""))
+
+    widget.csv.native.click()
+
+    assert widget.status.startswith("out.csv: No such file")
+
+
+@pytest.mark.parametrize("tab", range(6))
+def test_every_tab_can_be_copied(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path, tab: int
+) -> None:
+    shown(viewer, series(tmp_path))
+    widget.tabs.setCurrentIndex(tab)
+    until(lambda: tab in (GEOMETRY, VARIES, DIFFERENCE) or len(widget.table().rows) > 1)
+    QApplication.clipboard().setText("before")
+
+    widget.copy.native.click()
+
+    assert QApplication.clipboard().text() not in ("before", "")
+
+
+def test_without_a_scan_every_tab_says_so(viewer: Any, widget: HeaderWidget) -> None:
+    for tab in range(6):
+        widget.tabs.setCurrentIndex(tab)
+        widget.copy.native.click()
+    viewer.add_points([[0, 0, 0]])
+
+    assert "no scan" in told(widget.image)
+    widget.csv.native.click()
+    assert "there is no scan" in widget.status
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.zeros((4, 5)), np.full((3, 4, 5), np.nan), np.ones((2, 3, 4, 5), np.uint8),
+        np.zeros((3, 4, 5), np.complex64),
+    ],
+    ids=["2-D", "NaN", "4-D constant", "complex"],
+)  # fmt: skip
+def test_layers_of_other_plugins_have_a_sensible_state(
+    viewer: Any, widget: HeaderWidget, data: np.ndarray
+) -> None:
+    if np.iscomplexobj(data):
+        layer = viewer.add_image(np.abs(data), name="foreign")
+    else:
+        layer = viewer.add_image(data, name="foreign", contrast_limits=(0, 1))
+
+    for tab in range(6):
+        widget.tabs.setCurrentIndex(tab)
+        QApplication.processEvents()
+        widget.table()
+
+    assert told(widget.image)["name"] == "foreign"
+    viewer.layers.remove(layer)
+    widget.tabs.setCurrentIndex(IMAGE)
+    assert "no scan" in told(widget.image)
+
+
+def test_a_layer_that_is_moved_is_told_where_it_is_now(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path
+) -> None:
+    layer = shown(viewer, nifti(tmp_path / "a.nii"))
+    before = told(widget.image)["origin, RAS"]
+
+    layer.translate = np.add(layer.translate, (-7, 0, 0))
+
+    after = told(widget.image)["origin, RAS"]
+    moved = [float(v) for v in after.removesuffix(" mm").split(", ")]
+    assert after != before
+    assert moved[2] == 7.0
+
+
+def test_a_file_that_went_away_is_said_in_the_status_line(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path
+) -> None:
+    volume = series(tmp_path)
+    shown(viewer, volume)
+    np.asarray(volume.data)
+    for path in tmp_path.iterdir():
+        path.unlink()
+
+    widget.refresh()
+    widget.tabs.setCurrentIndex(HEADER)
+
+    until(lambda: ".dcm" in widget.status)
+
+
+def test_fifty_times_opened_used_and_closed_leaves_nothing(viewer: Any, tmp_path: Path) -> None:
+    layer = shown(viewer, nifti(tmp_path / "a.nii"))
+
+    def use() -> None:
+        widget = HeaderWidget(viewer)
+        dock = viewer.window.add_dock_widget(widget, name="Header")
+        for tab in range(6):
+            widget.tabs.setCurrentIndex(tab)
+        widget.other.value = layer
+        dock.destroyOnClose()
+        QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        gc.collect()
+        assert widget.is_closed
+
+    def count() -> tuple[int, ...]:
+        events = (viewer.layers.events.inserted, viewer.layers.events.renamed, layer.events.data,
+                  layer.events.affine, layer.events.name)  # fmt: skip
+        return len(QApplication.topLevelWidgets()), *(len(event.callbacks) for event in events)
+
+    use()
+    before = count()
+    for _ in range(50):
+        use()
+
+    assert all(now <= then for now, then in zip(count(), before, strict=True))
