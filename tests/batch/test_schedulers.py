@@ -175,7 +175,7 @@ def test_ctrl_c_leaves_nothing_half_written_and_a_report_of_what_is_done(
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    _wait_for(lambda: len(list(out.rglob("*.nii.gz"))) >= 5)
+    _wait_for(lambda: _finished(out) >= 5)
 
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
@@ -193,6 +193,11 @@ def test_ctrl_c_leaves_nothing_half_written_and_a_report_of_what_is_done(
 
     mv.convert(tree, out)
     assert outputs(out) == wanted
+
+
+def _finished(out: Path) -> int:
+    """Return how many outputs are in place, not counting those that are being written."""
+    return sum(HIDDEN not in str(p) and ".part" not in str(p) for p in out.rglob("*.nii.gz"))
 
 
 def _wait_for(happened: Any, seconds: float = 60) -> None:
@@ -217,7 +222,7 @@ def test_kill_9_of_the_program_ends_its_workers_and_loses_nothing(
         "2",
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _wait_for(lambda: len(list(out.rglob("*.nii.gz"))) >= 5)
+    _wait_for(lambda: _finished(out) >= 5)
     children = _children(process.pid)
 
     process.kill()
