@@ -271,6 +271,21 @@ def test_analyze_with_broken_sizes_is_an_error_or_mended(tmp_path: Path) -> None
         formats.read(tmp_path / "x.hdr")
 
 
+@pytest.mark.parametrize("order", "<>")
+def test_analyze_without_a_voxel_size_names_the_field(tmp_path: Path, order: str) -> None:
+    header = nib.AnalyzeHeader(endianness=order)
+    nib.AnalyzeImage(counted((3, 4, 1)), None, header).to_filename(tmp_path / "x.img")
+    content = bytearray((tmp_path / "x.hdr").read_bytes())
+    content[88:92] = bytes(4)  # pixdim[3], of one slice
+    (tmp_path / "x.hdr").write_bytes(content)
+    assert read_one(tmp_path / "x.hdr").zooms[2] == 1
+
+    content[84:88] = bytes(4)  # pixdim[2]
+    (tmp_path / "x.hdr").write_bytes(content)
+    with pytest.raises(ReadError, match=r"x\.hdr: pixdim\[2\], the voxel size along j, is 0"):
+        formats.read(tmp_path / "x.hdr")
+
+
 # -- AFNI ---------------------------------------------------------------------------------
 
 

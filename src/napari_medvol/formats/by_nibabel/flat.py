@@ -104,12 +104,28 @@ def open_analyze(header_path: Path, image_path: Path, value: str) -> Opened:
     scale = (1.0, 0.0) if value == "stored" else (float(proxy.slope), float(proxy.inter))
     data = _block(image_path, proxy.shape, proxy.dtype, int(proxy.offset), scale)
     source, findings = _analyze_orientation(matrix_path)
+    if findings[0].kind == "no orientation":
+        _refuse_no_lengths(header_path, head, header.endianness)
     files = (header_path, image_path, *([matrix_path] if matrix_path.is_file() else []))
     is_colour = proxy.dtype.names is not None
     extra = [Axis(n) for n in ("t", "u", "v", "w")][: data.ndim - 3 - is_colour]
     axes = (*extra, Axis("rgb")) if is_colour else tuple(extra)
     rows = rows_of("Analyze header", header)
     return Opened(data, image.affine, source, header, files, axes, rows, findings)
+
+
+def _refuse_no_lengths(path: Path, head: bytes, order: str) -> None:
+    """Refuse voxels of size 0 along an axis of several, which nibabel takes for 1 mm."""
+    counts = np.frombuffer(head, f"{order}i2", 8, 40)
+    sizes = np.frombuffer(head, f"{order}f4", 8, 76)
+    for axis in range(3):
+        if counts[axis + 1] > 1 and sizes[axis + 1] == 0:
+            raise ReadError(
+                str(path),
+                f"pixdim[{axis + 1}], the voxel size along {'ijk'[axis]}, is 0 and no .mat file"
+                f" places its {counts[axis + 1]} voxels",
+                "Mend the header, or put SPM's .mat file beside it",
+            )
 
 
 def _analyze_orientation(matrix_path: Path) -> tuple[str, list[Finding]]:
