@@ -88,8 +88,9 @@ def shape_colours(layer: Layer, base: Any, shares: ArrayLike, clear_below: bool 
         held = NapariColormap(name=name, **look)
     else:
         held.update(look)
+    # Before anybody hears of it, and after: napari makes another one where the name is taken.
+    _shapes[layer] = held
     layer.colormap = held
-    # napari's own, which may have got another name.
     _shapes[layer] = layer.colormap
 
 

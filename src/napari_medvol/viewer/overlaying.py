@@ -164,6 +164,9 @@ def recolour(layer: Layer, **changes: Any) -> None:
         If the layer is no overlay.
     """
     laid = _needed(layer)
+    if laid.base is None:
+        # Labels and colour have colours of their own.
+        changes = {name: value for name, value in changes.items() if name == "opacity"}
     if "limits" in changes:
         changes["limits"] = _range(changes["limits"])
     _remember(layer, replace(laid, **changes))

@@ -76,11 +76,11 @@ def set_window(layer: Layer, window: Window) -> None:
     low, high = limits_of_window(window)
     base = _base(layer)
     if window.function == "SIGMOID":
-        _set_limits(layer, low, high)
         brightness = windowed(np.linspace(low, high, 256), window)
         first, last = brightness[0], brightness[-1]
-        shape_colours(layer, base, (brightness - first) / (last - first))
         _sigmoids[layer] = base
+        shape_colours(layer, base, (brightness - first) / (last - first))
+        _set_limits(layer, low, high)
         return
     if _sigmoids.pop(layer, None) is not None:
         layer.colormap = base

@@ -110,8 +110,11 @@ def mirror_findings(reference: Volume, overlay: Volume) -> tuple[Finding, ...]:
 def _on(grid: NDArray[np.float64], shape: list[int], volume: Volume, data: Any) -> Any:
     """Return the first frame of a volume on a grid, NaN where it is not."""
     first = (slice(None),) * 3 + (0,) * (volume.data.ndim - 3)
+    frame = view(data, first)
+    if frame.dtype.kind == "c":
+        frame = np.abs(np.asarray(frame))
     onto = ReslicedArray(
-        view(data, first), volume.affine, outside=np.nan, grid=(grid, shape), dtype=np.float64
+        frame, volume.affine, outside=np.nan, grid=(grid, shape), dtype=np.float64
     )
     return np.stack([np.asarray(onto[:, :, k]) for k in range(shape[2])], axis=2)
 
