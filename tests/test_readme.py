@@ -36,7 +36,7 @@ def test_every_snippet_runs(
     capsys: pytest.CaptureFixture[str],
     make_napari_viewer: Callable[[], Any],
 ) -> None:
-    assert len(SNIPPETS) == 5
+    assert len(SNIPPETS) == 6
     monkeypatch.setattr("napari.Viewer", make_napari_viewer)
     names: dict[str, Any] = {}
 
@@ -47,6 +47,8 @@ def test_every_snippet_runs(
     assert volume.shape == (6, 7, 8)
     np.testing.assert_array_equal(names["middle"], names["everything"][:, :, 4])
     np.testing.assert_array_equal(names["everything"].ravel(), np.arange(336))
+    assert (scans / "nifti" / "CT_1.nii.gz").exists()
+    assert names["again"][0].axcodes == "RAS"
     assert stack.zooms[2] == pytest.approx(2.5)
     assert len(names["layers"]) == 1
     shown = names["mv"].to_ras(names["viewer"], names["viewer"].dims.point)
