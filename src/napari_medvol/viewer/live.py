@@ -114,7 +114,8 @@ class _InVolumeOrder:
     """
 
     def __init__(self, data: Any, n_axes: int, rgb: bool) -> None:
-        self._data, self._n, self._rgb = data, n_axes, rgb
+        self._data, self._n = data, n_axes
+        self.is_in_memory = isinstance(data, np.ndarray)
         space = tuple(int(n) for n in data.shape[:n_axes][::-1])
         colour = (int(data.shape[-1]),) if rgb else ()
         self.shape = (*space, *[1] * (3 - n_axes), *colour)

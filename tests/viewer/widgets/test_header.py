@@ -328,3 +328,42 @@ def test_fifty_times_opened_used_and_closed_leaves_nothing(viewer: Any, tmp_path
         use()
 
     assert all(now <= then for now, then in zip(count(), before, strict=True))
+
+
+def test_somebody_elses_array_on_disk_is_not_read_for_its_range(
+    viewer: Any, widget: HeaderWidget, tmp_path: Path
+) -> None:
+    import dask.array as da
+
+    read: list[int] = []
+
+    def block(block_info: Any = None) -> np.ndarray:
+        read.append(1)
+        return np.ones((1, 5, 6), np.uint8)
+
+    lazy = da.map_blocks(block, chunks=((1,) * 40, (5,), (6,)), dtype=np.uint8)
+    viewer.add_image(lazy, contrast_limits=(0, 1), name="theirs")
+    before = len(read)
+
+    widget.refresh()
+    QApplication.processEvents()
+
+    assert told(widget.image)["dimensions"] == "6 × 5 × 40"
+    assert "range" not in told(widget.image)
+    assert len(read) - before < 5
+
+
+@pytest.mark.parametrize("name", ["Cursor", "Header"])
+def test_the_plugins_menu_opens_it(
+    make_napari_viewer: Callable[..., Any], tmp_path: Path, name: str
+) -> None:
+    viewer = make_napari_viewer()
+    shown(viewer, nifti(tmp_path / "a.nii"))
+
+    dock, widget = viewer.window.add_plugin_dock_widget("napari-medvol", name)
+
+    assert type(widget).__name__ == f"{name}Widget"
+    assert widget.viewer is viewer
+    dock.destroyOnClose()
+    QApplication.processEvents()
+    assert widget.is_closed

@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_medvol.arrays import LazyArray
 from napari_medvol.errors import LayerError, WriteError
 from napari_medvol.formats.inspecting import forms, full_header, varying
 from napari_medvol.headers import Element, Varying, elements_table
@@ -257,6 +258,8 @@ class HeaderWidget(Panel):
         self._with_header(self._after_header)
 
     def _look_for_range(self, volume: Volume) -> None:
+        if not _is_within_memory(volume.data):
+            return
         generation = self._generation
 
         def take(limits: tuple[float, float] | None) -> None:
@@ -406,6 +409,13 @@ class HeaderWidget(Panel):
             why = error.strerror or str(error)
             raise WriteError(str(path), why, "Choose another folder") from error
         self.say(f"{len(table.rows)} rows written to {path.name}")
+
+
+def _is_within_memory(data: Any) -> bool:
+    """Return whether all voxels may be read: a scan beyond memory is not read for two numbers."""
+    if isinstance(data, LazyArray):
+        return data.store.stays_in_memory
+    return bool(getattr(data, "is_in_memory", isinstance(data, np.ndarray)))
 
 
 def _spread(one: Varying) -> str:
