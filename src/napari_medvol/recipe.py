@@ -14,9 +14,15 @@ from napari_medvol.errors import ReadError, StepError
 from napari_medvol.volume import Step, Volume
 
 #: Operations after which every voxel that is left is where it was in world.
-KEEPS_WORLD: Final = frozenset({"crop", "orient"})
+KEEPS_WORLD: Final = frozenset(
+    {
+        "crop", "orient", "resample", "resize", "downsample", "world_aligned", "astype",
+        "round_values", "scale", "rescale", "window", "clip", "part", "as_kind", "frames",
+        "frame", "over_frames", "slab",
+    }
+)  # fmt: skip
 #: Operations after which the voxel axes run along what they ran along.
-KEEPS_AXES: Final = frozenset({"crop"})
+KEEPS_AXES: Final = KEEPS_WORLD - {"orient", "resample", "world_aligned"}
 
 
 @dataclass(frozen=True, slots=True)

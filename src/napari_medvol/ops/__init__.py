@@ -13,9 +13,21 @@ from typing import Any, Final
 
 from napari_medvol.errors import StepError
 from napari_medvol.ops.crop import crop
+from napari_medvol.ops.frames import frame, frames, over_frames, slab
 from napari_medvol.ops.move import align_centres, move, set_origin
 from napari_medvol.ops.orient import orient
 from napari_medvol.ops.relabel import relabel
+from napari_medvol.ops.resample import downsample, resample, resize, world_aligned
+from napari_medvol.ops.values import (
+    as_kind,
+    astype,
+    clip,
+    part,
+    rescale,
+    round_values,
+    scale,
+    window,
+)
 from napari_medvol.volume import Step, Volume
 
 __all__ = ["OPERATIONS", "apply"]
@@ -25,14 +37,14 @@ Operation = Callable[..., Volume]
 #: Name to operation. The name is the ``op`` of the step that the operation leaves.
 OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
     {
-        "crop": crop,
-        "orient": orient,
-        "relabel": relabel,
-        "move": move,
-        "set_origin": set_origin,
-        "align_centres": align_centres,
+        operation.__name__: operation
+        for operation in (
+            crop, orient, relabel, move, set_origin, align_centres, resample, resize, downsample,
+            world_aligned, astype, round_values, scale, rescale, window, clip, part, as_kind,
+            frames, frame, over_frames, slab,
+        )
     }
-)
+)  # fmt: skip
 
 _BY_HAND: Final = "edit"
 

@@ -1,0 +1,248 @@
+"""The axes after i, j, k: pick, shorten, average; and slabs of planes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvol import affines, arrays
+from napari_medvol.errors import StepError
+from napari_medvol.ops.chunks import room_for
+from napari_medvol.report import GeometryReport
+from napari_medvol.volume import Axis, Step, Volume
+
+Array = NDArray[Any]
+How = Literal["mean", "sd", "min", "max", "sum", "median"]
+SlabHow = Literal["mean", "max", "min"]
+
+_REDUCTIONS: Final[dict[str, Callable[..., Array]]] = {
+    "mean": np.mean,
+    "sd": np.std,
+    "min": np.min,
+    "max": np.max,
+    "sum": np.sum,
+    "median": np.median,
+}
+
+
+def frames(
+    volume: Volume, start: int = 0, stop: int | None = None, step: int = 1, axis: str = "t"
+) -> Volume:
+    """Keep every `step`-th frame from `start` to before `stop`.
+
+    The axis keeps its spacing: a repetition time of 2 s is 2 s still, or 4 s at every second
+    frame, and its start is that of the first frame kept.
+
+    Parameters
+    ----------
+    volume : Volume
+    start, stop, step : int
+        As in Python: from 0, the stop excluded, negative numbers count from the end.
+    axis : str
+        Its name.
+
+    Raises
+    ------
+    StepError
+        If there is no such axis, or nothing is left.
+    """
+    number, old = _axis("frames", volume, axis)
+    chosen = range(volume.shape[number])[start:stop:step] if step else range(0)
+    if not len(chosen) or step < 1:
+        raise StepError(
+            f"frames {volume.name!r}",
+            f"{start}:{stop}:{step} of {volume.shape[number]} leaves nothing",
+            "Give start before stop, and a step of 1 or more",
+        )
+    part = slice(chosen.start, chosen.stop, chosen.step)
+    new = replace(
+        old,
+        step=old.step * step,
+        start=old.start + old.step * chosen.start,
+        values=None if old.values is None else tuple(old.values[i] for i in chosen),
+    )
+    kept = {place: at for at, place in enumerate(chosen)}
+    return volume.derive(
+        Step("frames", {"start": chosen.start, "stop": chosen.stop, "step": step, "axis": axis}),
+        data=arrays.view(volume.data, _at(volume, number, part)),
+        axes=_with(volume, number, new),
+        report=_renumbered(volume, number, kept, drop=False),
+    )
+
+
+def frame(volume: Volume, index: int, axis: str = "t") -> Volume:
+    """Return one frame: the axis is gone.
+
+    Parameters
+    ----------
+    volume : Volume
+    index : int
+        Negative numbers count from the end.
+    axis : str
+
+    Raises
+    ------
+    StepError
+        If there is no such axis or frame.
+    """
+    number, _ = _axis("frame", volume, axis)
+    length = volume.shape[number]
+    if not -length <= index < length or int(index) != index:
+        why = f"there is no frame {index} among {length}"
+        raise StepError(f"frame {volume.name!r}", why, "Frames count from 0")
+    place = int(index) % length
+    return volume.derive(
+        Step("frame", {"index": place, "axis": axis}),
+        data=arrays.view(volume.data, _at(volume, number, place)),
+        axes=_with(volume, number, None),
+        report=_renumbered(volume, number, {place: 0}, drop=True),
+    )
+
+
+def split(volume: Volume, axis: str = "t") -> list[Volume]:
+    """Return every frame as a volume of its own, lazily.
+
+    Raises
+    ------
+    StepError
+        If there is no such axis.
+    """
+    number, _ = _axis("split", volume, axis)
+    return [frame(volume, index, axis) for index in range(volume.shape[number])]
+
+
+def over_frames(volume: Volume, how: How = "mean", axis: str = "t") -> Volume:
+    """Return one volume made of all frames: their mean, standard deviation and the like.
+
+    Parameters
+    ----------
+    volume : Volume
+    how : {"mean", "sd", "min", "max", "sum", "median"}
+        The standard deviation is that of the frames themselves (divided by n).
+    axis : str
+
+    Raises
+    ------
+    StepError
+        If there is no such axis or way.
+    """
+    number, _ = _axis("over_frames", volume, axis)
+    reduce = _reduction("over_frames", volume, how)
+    shape = volume.shape[:number] + volume.shape[number + 1 :]
+    out = room_for("over_frames", volume, shape, _reduced_type(volume, how))
+    for k in range(volume.shape[2]):
+        out[:, :, k] = reduce(_real(np.asarray(volume.data[:, :, k]), how), axis=number - 1)
+    return volume.derive(
+        Step("over_frames", {"how": how, "axis": axis}),
+        data=out,
+        axes=_with(volume, number, None),
+        report=replace(volume.report, slices=()),
+    )
+
+
+def slab(
+    volume: Volume, axis: int, n: int, step: int | None = None, how: SlabHow = "mean"
+) -> Volume:
+    """Return slabs of `n` planes each, averaged or projected (MIP, MinIP).
+
+    Parameters
+    ----------
+    volume : Volume
+    axis : int
+        0, 1 or 2: the voxel axis across the planes.
+    n : int
+        Planes a slab.
+    step : int, optional
+        Planes from one slab to the next; `n` by default, so that no plane is in two slabs.
+    how : {"mean", "max", "min"}
+
+    Raises
+    ------
+    StepError
+        If the numbers make no slab.
+    """
+    every = n if step is None else step
+    length = volume.shape[axis] if axis in (0, 1, 2) else 0
+    if not (1 <= n <= length and every >= 1):
+        raise StepError(
+            f"slab {volume.name!r}",
+            f"{n} planes every {every} along axis {axis} do not fit the shape {volume.shape}",
+            "Take axis 0, 1 or 2 and no more planes than there are",
+        )
+    if how not in ("mean", "max", "min"):
+        raise StepError(f"slab {volume.name!r}", f"{how!r} is none of mean, max, min")
+    reduce = _reduction("slab", volume, how)
+    firsts = range(0, length - n + 1, every)
+    shape = [*volume.shape]
+    shape[axis] = len(firsts)
+    out = room_for("slab", volume, tuple(shape), _reduced_type(volume, how))
+    for at, first in enumerate(firsts):
+        planes = np.asarray(volume.data[_at(volume, axis, slice(first, first + n))])
+        out[_at(volume, axis, at)] = reduce(_real(planes, how), axis=axis)
+    affine = np.array(volume.affine)
+    middle = np.zeros(3)
+    middle[axis] = (n - 1) / 2
+    affine[:3, 3] = affines.apply_affine(volume.affine, middle)
+    affine[:3, axis] *= every
+    params = {"axis": axis, "n": n, "step": every, "how": how}
+    return volume.derive(
+        Step("slab", params), data=out, affine=affine, report=replace(volume.report, slices=())
+    )
+
+
+def _axis(op: str, volume: Volume, name: str) -> tuple[int, Axis]:
+    """Return number among the axes of the data, and the axis."""
+    names = [axis.name for axis in volume.axes]
+    if name not in names or name == "rgb":
+        known = ", ".join(repr(n) for n in names if n != "rgb") or "none"
+        raise StepError(f"{op} {volume.name!r}", f"it has no axis {name!r}", f"Its axes: {known}")
+    return 3 + names.index(name), volume.axes[names.index(name)]
+
+
+def _at(volume: Volume, number: int, part: slice | int) -> tuple[slice | int, ...]:
+    index: list[slice | int] = [slice(None)] * len(volume.shape)
+    index[number] = part
+    return tuple(index)
+
+
+def _with(volume: Volume, number: int, new: Axis | None) -> tuple[Axis, ...]:
+    axes = list(volume.axes)
+    axes[number - 3 : number - 2] = [] if new is None else [new]
+    return tuple(axes)
+
+
+def _renumbered(
+    volume: Volume, number: int, kept: dict[int, int], *, drop: bool
+) -> GeometryReport:
+    """Return the report with the rows of the frames that are left, numbered anew."""
+    at = number - 2  # rows count k, then the extra axes
+    rows = []
+    for row in volume.report.slices:
+        place = row.plane[at] if at < len(row.plane) else 0
+        if place not in kept:
+            continue
+        plane = list(row.plane)
+        if at < len(plane):
+            plane[at : at + 1] = [] if drop else [kept[place]]
+        rows.append(row._replace(plane=tuple(plane)))
+    return replace(volume.report, slices=tuple(rows))
+
+
+def _reduction(op: str, volume: Volume, how: str) -> Callable[..., Array]:
+    if how not in _REDUCTIONS:
+        raise StepError(f"{op} {volume.name!r}", f"{how!r} is none of {', '.join(_REDUCTIONS)}")
+    return _REDUCTIONS[how]
+
+
+def _reduced_type(volume: Volume, how: str) -> np.dtype[Any]:
+    if how in ("min", "max") or volume.dtype.kind == "c":
+        return volume.dtype
+    return np.dtype(np.float32 if volume.dtype.itemsize <= 2 else np.float64)
+
+
+def _real(values: Array, how: str) -> Array:
+    return values if how in ("min", "max") or values.dtype.kind in "fc" else values.astype("f8")

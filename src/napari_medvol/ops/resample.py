@@ -1,0 +1,338 @@
+"""A volume on another grid: finer, coarser, world-aligned, or that of another volume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import prod, sqrt
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvol import affines
+from napari_medvol.errors import GeometryError, StepError
+from napari_medvol.ops.chunks import room_for
+from napari_medvol.ops.sampling import Sampler, sampler_of
+from napari_medvol.volume import Step, Volume
+
+Array = NDArray[Any]
+Matrix = NDArray[np.float64]
+Interpolation = Literal["auto", "nearest", "linear", "cubic", "majority"]
+Tell = Callable[[int, int], None]
+
+INTERPOLATIONS: Final = ("auto", "nearest", "linear", "cubic", "majority")
+
+
+def resample(
+    volume: Volume,
+    shape: Sequence[int],
+    affine: Sequence[Sequence[float]],
+    interpolation: Interpolation = "auto",
+    outside: float = 0.0,
+    blur: Sequence[float] = (0.0, 0.0, 0.0),
+    *,
+    progress: Tell = lambda done, total: None,
+) -> Volume:
+    """Return a volume on another grid; what it shows stays where it is in world.
+
+    Parameters
+    ----------
+    volume : Volume
+    shape : three ints
+        Voxels (i, j, k) of the new grid; extra axes stay.
+    affine : (4, 4) numbers
+        Of the new grid: index to RAS+ mm.
+    interpolation : {"auto", "nearest", "linear", "cubic", "majority"}
+        ``"auto"`` is linear for images and nearest for labels. ``"cubic"`` is a cubic B-spline
+        through the values. ``"majority"`` gives each new voxel the label that fills most of it.
+    outside : float
+        Value beyond the old grid.
+    blur : three numbers
+        Standard deviation of a Gaussian along the old voxel axes, in old voxels, before
+        sampling: against aliasing where voxels become larger. :func:`antialias` gives it.
+    progress : callable, optional
+        Called with (planes done, planes in all). What it raises ends the work.
+
+    Raises
+    ------
+    StepError
+        If the grid makes no sense, the result would not fit the memory, or the interpolation
+        does not go with the values.
+    """
+    grid, lengths = _grid(volume, affine, shape)
+    how = _interpolation(volume, interpolation)
+    sigma = _blur(volume, blur)
+    sampler = sampler_of(how, np.linalg.inv(volume.affine) @ grid, volume.shape[:3], lengths)
+    dtype = volume.dtype
+    out = room_for("resample", volume, (*lengths, *volume.shape[3:]), dtype)
+    places = list(np.ndindex(*volume.shape[3:]))
+    for number, place in enumerate(places):
+        voxels = _blurred(np.asarray(volume.data[(..., *place)]), sigma)
+        _sample(sampler, voxels, out[(..., *place)], outside, number, len(places), progress)
+    progress(lengths[2] * len(places), lengths[2] * len(places))
+    params = {
+        "shape": lengths,
+        "affine": grid.tolist(),
+        "interpolation": how,
+        "outside": float(outside),
+        "blur": sigma,
+    }
+    return volume.derive(Step("resample", params), data=out, affine=grid)
+
+
+def _sample(
+    sampler: Sampler,
+    voxels: Array,
+    out: Array,
+    outside: float,
+    number: int,
+    of: int,
+    progress: Tell,
+) -> None:
+    total = out.shape[2] * of
+    for first, last in sampler.blocks():
+        progress(number * out.shape[2] + first, total)
+        values = sampler.sample(voxels, first, last)
+        if out.dtype.kind in "iu" and values.dtype.kind == "f":
+            info = np.iinfo(out.dtype)
+            np.rint(values, out=values)
+            np.clip(values, info.min, info.max, out=values)
+        out[:, :, first:last] = values
+        sampler.fill_outside(out, first, last, outside)
+
+
+def _grid(volume: Volume, affine: Any, shape: Any) -> tuple[Matrix, tuple[int, int, int]]:
+    what = f"resample {volume.name!r}"
+    try:
+        grid = np.array(affines.checked_affine(affine, "the affine"))
+    except (GeometryError, TypeError, ValueError) as error:
+        why = error.why if isinstance(error, GeometryError) else str(error)
+        raise StepError(what, f"the affine {why}", "Give four rows of four numbers") from error
+    lengths = tuple(shape) if np.iterable(shape) else ()
+    if len(lengths) != 3 or not all(float(n).is_integer() and n >= 1 for n in lengths):
+        raise StepError(what, f"{shape!r} is no shape of three axes", "Give three lengths above 0")
+    i, j, k = (int(n) for n in lengths)
+    return grid, (i, j, k)
+
+
+def _interpolation(volume: Volume, asked: str) -> str:
+    what = f"resample {volume.name!r}"
+    if asked not in INTERPOLATIONS:
+        raise StepError(what, f"{asked!r} is none of {', '.join(INTERPOLATIONS)}")
+    if asked == "auto":
+        return "nearest" if volume.kind == "labels" else "linear"
+    if volume.kind == "labels" and asked in ("linear", "cubic"):
+        why = f"labels between 2 and 4 are not 3: {asked} interpolation would make some up"
+        raise StepError(what, why, "Use nearest or majority")
+    if asked == "majority" and volume.dtype.kind not in "iub":
+        why = f"majority is for labels; {volume.dtype} values are none"
+        raise StepError(what, why, "Use linear or cubic")
+    if asked == "cubic" and volume.dtype.kind == "c":
+        raise StepError(what, "cubic interpolation is not for complex values", "Use linear")
+    return asked
+
+
+def _blur(volume: Volume, blur: Any) -> tuple[float, float, float]:
+    sigma = tuple(blur) if np.iterable(blur) else ()
+    if len(sigma) != 3 or not all(np.isfinite(s) and s >= 0 for s in sigma):
+        why = f"{blur!r} is no standard deviation for three axes"
+        raise StepError(f"resample {volume.name!r}", why, "Give three numbers, 0 or more")
+    if any(sigma) and volume.kind == "labels":
+        why = "labels cannot be blurred"
+        raise StepError(f"resample {volume.name!r}", why, "Leave out blur, or use majority")
+    i, j, k = (float(s) for s in sigma)
+    return i, j, k
+
+
+def _blurred(voxels: Array, sigma: Sequence[float]) -> Array:
+    if not any(sigma):
+        return voxels
+    from scipy.ndimage import gaussian_filter
+
+    real = np.float32 if voxels.dtype.itemsize <= 2 else np.float64
+    wide: Any = voxels.dtype if voxels.dtype.kind in "fc" else real
+    return np.asarray(gaussian_filter(voxels.astype(wide), sigma, mode="nearest"))
+
+
+def antialias(factors: Sequence[float]) -> tuple[float, float, float]:
+    """Return the blur, in old voxels, that sampling every `factors`-th voxel asks for.
+
+    A Gaussian of 0.5·√(f² − 1) turns a voxel into one f times as wide; 0 where f is 1 or less.
+
+    Parameters
+    ----------
+    factors : three numbers
+        New voxel size by old voxel size along each old axis.
+    """
+    i, j, k = (0.5 * sqrt(max(float(f) ** 2 - 1, 0.0)) for f in factors)
+    return i, j, k
+
+
+def resize(
+    volume: Volume,
+    zooms: Sequence[float],
+    interpolation: Interpolation = "auto",
+    antialiased: bool = True,
+    *,
+    progress: Tell = lambda done, total: None,
+) -> Volume:
+    """Return a volume with voxels of other sizes, along the same axes.
+
+    The outer faces of the grid stay where they are, as far as whole voxels allow: the new grid
+    has the old centre.
+
+    Parameters
+    ----------
+    volume : Volume
+    zooms : one or three numbers
+        New voxel sizes along i, j, k, mm; one for isotropic voxels.
+    interpolation
+        As for :func:`resample`.
+    antialiased : bool
+        Whether images are blurred first where voxels become larger.
+    progress : callable, optional
+
+    Raises
+    ------
+    StepError
+        If a size is not above 0, or the result would not fit the memory.
+    """
+    sizes = _sizes("resize", volume, zooms)
+    old = affines.zooms(volume.affine)
+    extent = np.asarray(volume.shape[:3]) * old
+    shape = [max(1, round(float(n))) for n in extent / sizes]
+    grid = centred_grid(volume.affine, volume.shape, sizes, shape)
+    is_image = volume.kind == "image" and antialiased
+    blur = antialias((sizes / old).tolist()) if is_image else (0.0, 0.0, 0.0)
+    made = resample(volume, shape, grid.tolist(), interpolation, 0.0, blur, progress=progress)
+    params = {"zooms": sizes.tolist(), "interpolation": interpolation, "antialiased": antialiased}
+    return _said(made, volume, Step("resize", params))
+
+
+def _said(made: Volume, volume: Volume, step: Step) -> Volume:
+    """Return the result with the step that was asked for, which fits other grids too."""
+    return replace(made, history=(*volume.history, step))
+
+
+def centred_grid(
+    affine: Matrix, shape: Sequence[int], sizes: Any, new_shape: Sequence[int]
+) -> Matrix:
+    """Return the affine of a grid with the same centre and directions, and voxels of `sizes`."""
+    grid = np.array(affine, dtype=np.float64)
+    grid[:3, :3] *= np.asarray(sizes) / affines.zooms(affine)
+    middle, new_middle = (
+        (np.asarray(s[:3], dtype=np.float64) - 1) / 2 for s in (shape, new_shape)
+    )
+    grid[:3, 3] = affines.apply_affine(affine, middle) - grid[:3, :3] @ new_middle
+    return grid
+
+
+def downsample(
+    volume: Volume,
+    factors: Sequence[int],
+    start: Sequence[int] | None = None,
+    blur: Sequence[float] | None = None,
+) -> Volume:
+    """Keep every `factors`-th voxel from `start` on, after a blur against aliasing.
+
+    Every voxel that is kept stays exactly where it is. ``blur=(1.5, 1.5, 1.5)`` with
+    ``factors=(4, 4, 4)`` and ``start=(2, 2, 2)`` is what nibabel's tutorial does.
+
+    Parameters
+    ----------
+    volume : Volume
+    factors : three ints
+    start : three ints, optional
+        First voxel kept; half a factor by default, so that little is lost at either end.
+    blur : three numbers, optional
+        Standard deviation in voxels; :func:`antialias` of the factors by default, and none for
+        labels. Zeros for no blur.
+
+    Raises
+    ------
+    StepError
+        If the numbers leave no voxel.
+    """
+    steps: tuple[Any, ...] = tuple(factors) if np.iterable(factors) else ()
+    halves = tuple(int(f) // 2 for f in steps)
+    firsts: tuple[Any, ...] = halves if start is None else tuple(start)
+    lengths = volume.shape[:3]
+    is_whole = all(float(n).is_integer() for n in (*steps, *firsts))
+    if (
+        len(steps) != 3
+        or len(firsts) != 3
+        or not is_whole
+        or not all(f >= 1 and 0 <= a < n for f, a, n in zip(steps, firsts, lengths, strict=True))
+    ):
+        raise StepError(
+            f"downsample {volume.name!r}",
+            f"factors {list(steps)} from voxel {list(firsts)} leave nothing of {lengths}",
+            "Give three factors of 1 or more, and a first voxel inside",
+        )
+    shape = [len(range(int(a), n, int(f))) for a, n, f in zip(firsts, lengths, steps, strict=True)]
+    grid = np.array(affines.cropped(volume.affine, firsts))
+    grid[:3, :3] *= steps
+    if blur is None:
+        blur = antialias(steps) if volume.kind == "image" else (0.0, 0.0, 0.0)
+    made = resample(volume, shape, grid.tolist(), "nearest", 0.0, blur)
+    whole = [int(f) for f in steps], [int(a) for a in firsts], [float(s) for s in blur]
+    params = dict(zip(("factors", "start", "blur"), whole, strict=True))
+    return _said(made, volume, Step("downsample", params))
+
+
+def world_aligned(
+    volume: Volume,
+    zooms: Sequence[float] | float | None = None,
+    interpolation: Interpolation = "auto",
+) -> Volume:
+    """Return an oblique volume on the smallest grid along the axes of world that holds it.
+
+    The voxel axes keep their order and sense.
+
+    Parameters
+    ----------
+    volume : Volume
+    zooms : one or three numbers, optional
+        Voxel sizes along i, j, k, mm; those of the volume by default.
+    interpolation
+        As for :func:`resample`.
+
+    Raises
+    ------
+    StepError
+        If a size is not above 0, or the result would not fit the memory.
+    """
+    sizes = (
+        affines.zooms(volume.affine) if zooms is None else _sizes("world_aligned", volume, zooms)
+    )
+    axes = affines.orientation(volume.affine)
+    direction = np.zeros((3, 3))
+    direction[axes[:, 0], np.arange(3)] = axes[:, 1]
+    inside = direction.T @ affines.apply_affine(volume.affine, affines.corners(volume.shape)).T
+    # A corner voxel reaches half its size beyond its centre; centres are what grids count.
+    low, high = inside.min(axis=1), inside.max(axis=1)
+    shape = [max(1, int(np.ceil(round(float(n), 6))) + 1) for n in (high - low) / sizes]
+    slack = (np.asarray(shape) - 1) * sizes - (high - low)
+    grid = np.eye(4)
+    grid[:3, :3] = direction * sizes
+    grid[:3, 3] = direction @ (low - slack / 2)
+    made = resample(volume, shape, grid.tolist(), interpolation)
+    params = {"zooms": sizes.tolist(), "interpolation": interpolation}
+    return _said(made, volume, Step("world_aligned", params))
+
+
+def _sizes(op: str, volume: Volume, given: Any) -> Matrix:
+    try:
+        sizes = np.broadcast_to(np.asarray(given, dtype=np.float64), (3,))
+    except (TypeError, ValueError):
+        sizes = np.zeros(3)
+    if not (np.isfinite(sizes).all() and (sizes > 0).all()):
+        why = f"{given!r} is no voxel size"
+        raise StepError(f"{op} {volume.name!r}", why, "Give one or three numbers above 0, mm")
+    return np.array(sizes)
+
+
+def needed_bytes(volume: Volume, shape: Sequence[int]) -> int:
+    """Return how much memory the result of resampling to `shape` takes, in bytes."""
+    return prod(int(n) for n in shape) * prod(volume.shape[3:]) * volume.dtype.itemsize

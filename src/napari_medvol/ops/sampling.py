@@ -1,0 +1,279 @@
+"""Values of one grid at the voxels of another: the samplers behind ``resample``.
+
+Where the axes of both grids run alike, as when only voxel sizes differ, each axis is sampled by
+itself: two planes blended, then rows, then columns. Elsewhere eight voxels are gathered for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from math import ceil, prod
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvol.interpolation import interpolated
+
+Array = NDArray[Any]
+Matrix = NDArray[np.float64]
+Shape = tuple[int, int, int]
+
+#: Voxels. A place halfway between two is the same one however it is computed.
+_TIE: Final = 1e-6
+_EDGE: Final = 1e-9
+#: Voxels by which axes may part over the whole grid and still count as running alike.
+_ALIKE: Final = 1e-7
+_AT_ONCE: Final = 1 << 21
+#: Voxels repeated at the border before the spline is fitted, after which it has settled: the
+#: border's own condition would ring into the volume.
+_PAD: Final = 12
+#: Samples along each axis of a new voxel that vote for its label.
+_MOST_VOTES: Final = 6
+
+
+class Sampler(Protocol):
+    """One way of getting values at the voxels of a grid."""
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Yield ranges of k that are best computed together."""
+        ...
+
+    def sample(self, voxels: Array, first: int, last: int) -> Array:
+        """Return the values of new planes `first` to before `last`, (i, j, n)."""
+        ...
+
+    def fill_outside(self, out: Array, first: int, last: int, value: float) -> None:
+        """Set to `value` what lies beyond the old grid in those planes."""
+        ...
+
+
+def sampler_of(how: str, to_old: Matrix, old: Sequence[int], new: Shape) -> Sampler:
+    """Return what samples a grid.
+
+    Parameters
+    ----------
+    how : {"nearest", "linear", "cubic", "majority"}
+    to_old : (4, 4) array
+        New voxel index to old voxel index.
+    old, new : three ints
+        Shapes.
+    """
+    shape = (old[0], old[1], old[2])
+    if how == "cubic":
+        return _Cubic(to_old, shape, new)
+    if how == "majority":
+        return _Majority(to_old, shape, new)
+    order = _order(to_old, new)
+    if order is not None:
+        return _Separable(how == "nearest", to_old, shape, new, order)
+    return _General(how == "nearest", to_old, shape, new)
+
+
+def _order(to_old: Matrix, new: Shape) -> list[int] | None:
+    """Return the old axis of each new one, if the axes of both grids run alike."""
+    linear = np.abs(to_old[:3, :3])
+    order = [int(axis) for axis in linear.argmax(axis=0)]
+    if sorted(order) != [0, 1, 2]:
+        return None
+    rest = linear.copy()
+    rest[order, range(3)] = 0
+    return order if (rest @ np.asarray(new) < _ALIKE).all() else None
+
+
+class _General:
+    """Any grid: gathered voxel by voxel, in blocks."""
+
+    def __init__(self, nearest: bool, to_old: Matrix, old: Shape, new: Shape) -> None:
+        self.nearest, self.to_old, self.old, self.new = nearest, to_old, old, new
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        step = max(1, _AT_ONCE // prod(self.new[:2]))
+        for first in range(0, self.new[2], step):
+            yield first, min(first + step, self.new[2])
+
+    def sample(self, voxels: Array, first: int, last: int) -> Array:
+        offset = self.to_old[:3, 3] + self.to_old[:3, 2] * first
+        shape = (*self.new[:2], last - first)
+        if self.nearest:
+            return interpolated(voxels, self.to_old[:3, :3], offset + _TIE, shape, True)
+        if voxels.dtype.kind == "c":
+            parts = [self._real(part, offset, shape) for part in (voxels.real, voxels.imag)]
+            return parts[0] + 1j * parts[1]
+        return self._real(voxels, offset, shape)
+
+    def _real(self, voxels: Array, offset: Matrix, shape: Shape) -> Array:
+        return interpolated(voxels, self.to_old[:3, :3], offset, shape, False, _real_type(voxels))
+
+    def fill_outside(self, out: Array, first: int, last: int, value: float) -> None:
+        out[:, :, first:last][self._outside(first, last)] = value
+
+    def _outside(self, first: int, last: int) -> NDArray[np.bool_]:
+        axes = np.ogrid[: self.new[0], : self.new[1], first:last]
+        found = np.zeros((*self.new[:2], last - first), dtype=bool)
+        for row, n in zip(self.to_old, self.old, strict=False):
+            at = sum((row[d] * axes[d] for d in range(3)), row[3])
+            found |= (at < -0.5 - _EDGE) | (at > n - 0.5 + _EDGE)
+        return found
+
+
+def _real_type(voxels: Array) -> np.dtype[Any]:
+    small = voxels.dtype.itemsize <= 2 or voxels.dtype == np.float32
+    return np.dtype(np.float32 if small else np.float64)
+
+
+class _Taps:
+    """Where the samples of one axis lie between the old voxels."""
+
+    def __init__(self, scale: float, offset: float, n_old: int, n_new: int) -> None:
+        at = scale * np.arange(n_new) + offset
+        self.outside = (at < -0.5 - _EDGE) | (at > n_old - 0.5 + _EDGE)
+        inside = at.clip(0, n_old - 1)
+        self.nearest = np.floor(at + 0.5 + _TIE).astype(np.intp).clip(0, n_old - 1)
+        self.low = np.minimum(np.floor(inside).astype(np.intp), max(n_old - 2, 0))
+        self.high = np.minimum(self.low + 1, n_old - 1)
+        self.weight = inside - self.low
+        #: Whether every sample is an old voxel.
+        self.is_exact = bool((np.abs(self.weight - np.rint(self.weight)) < _EDGE).all())
+        self.is_whole = self.is_exact and np.array_equal(self.nearest, np.arange(n_old))
+
+
+class _Separable:
+    """Grids whose axes run alike: every axis by itself."""
+
+    def __init__(
+        self, nearest: bool, to_old: Matrix, old: Shape, new: Shape, order: Sequence[int]
+    ) -> None:
+        self.nearest, self.new, self.order = nearest, new, list(order)
+        self.taps = [
+            _Taps(to_old[axis, d], to_old[axis, 3], old[axis], new[d])
+            for d, axis in enumerate(order)
+        ]
+        self._planes: dict[int, Array] = {}
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        for k in range(self.new[2]):
+            yield k, k + 1
+
+    def sample(self, voxels: Array, first: int, last: int) -> Array:
+        turned = voxels.transpose(self.order)
+        if first == 0:
+            self._planes.clear()
+        planes = [self._plane(turned, k) for k in range(first, last)]
+        return planes[0][:, :, np.newaxis] if len(planes) == 1 else np.stack(planes, axis=2)
+
+    def _plane(self, voxels: Array, k: int) -> Array:
+        i, j, along = self.taps
+        if self.nearest or all(taps.is_exact for taps in self.taps):
+            return voxels[:, :, along.nearest[k]][np.ix_(i.nearest, j.nearest)]
+        weight = along.weight[k]
+        low = self._in_plane(voxels, int(along.low[k]))
+        if weight == 0:
+            return low.copy()
+        high = self._in_plane(voxels, int(along.high[k]))
+        return _between(low, high, low.real.dtype.type(weight))
+
+    def _in_plane(self, voxels: Array, k: int) -> Array:
+        """Return an old plane at the new i and j; the last ones are kept for the next k."""
+        if k not in self._planes:
+            if len(self._planes) > 2:
+                self._planes.pop(next(iter(self._planes)))
+            plane = voxels[:, :, k]
+            kind: Any = plane.dtype if plane.dtype.kind == "c" else _real_type(plane)
+            # Contiguous along the axis that memory runs along, whichever of the two it is.
+            is_turned = plane.strides[0] < plane.strides[1]
+            taps = self.taps[:2]
+            if is_turned:
+                plane, taps = plane.T, taps[::-1]
+            made = _along_last(_along_first(plane.astype(kind), taps[0]), taps[1])
+            self._planes[k] = made.T if is_turned else made
+        return self._planes[k]
+
+    def fill_outside(self, out: Array, first: int, last: int, value: float) -> None:
+        i, j, along = (taps.outside for taps in self.taps)
+        if along[first:last].any():
+            out[:, :, first:last][:, :, along[first:last]] = value
+        if i.any():
+            out[i, :, first:last] = value
+        if j.any():
+            out[:, j, first:last] = value
+
+
+def _along_first(plane: Array, taps: _Taps) -> Array:
+    if taps.is_whole:
+        return plane
+    if taps.is_exact:
+        return plane[taps.nearest]
+    weight = taps.weight.astype(plane.real.dtype)[:, np.newaxis]
+    return _between(plane[taps.low], plane[taps.high], weight)
+
+
+def _along_last(plane: Array, taps: _Taps) -> Array:
+    if taps.is_whole:
+        return plane
+    if taps.is_exact:
+        return plane[:, taps.nearest]
+    weight = taps.weight.astype(plane.real.dtype)
+    return _between(plane.take(taps.low, axis=1), plane.take(taps.high, axis=1), weight)
+
+
+def _between(low: Array, high: Array, weight: Any) -> Array:
+    out = np.subtract(high, low)
+    out *= weight
+    out += low
+    return out
+
+
+class _Cubic(_General):
+    """A cubic B-spline through the values."""
+
+    def __init__(self, to_old: Matrix, old: Shape, new: Shape) -> None:
+        super().__init__(False, to_old, old, new)
+        self._of: Array | None = None
+        self._coefficients: Array = np.empty(0)
+
+    def sample(self, voxels: Array, first: int, last: int) -> Array:
+        from scipy.ndimage import affine_transform, spline_filter
+
+        if self._of is not voxels:
+            self._of = voxels
+            padded = np.pad(voxels.astype(np.float64), _PAD, mode="edge")
+            self._coefficients = spline_filter(padded, order=3, mode="nearest")
+        offset = self.to_old[:3, 3] + self.to_old[:3, 2] * first + _PAD
+        values = affine_transform(
+            self._coefficients,
+            self.to_old[:3, :3],
+            offset,
+            (*self.new[:2], last - first),
+            order=3,
+            mode="nearest",
+            prefilter=False,
+        )
+        return np.asarray(values)
+
+
+class _Majority(_General):
+    """Each new voxel gets the label that fills most of it; ties go to the smaller label."""
+
+    def __init__(self, to_old: Matrix, old: Shape, new: Shape) -> None:
+        super().__init__(True, to_old, old, new)
+        sizes = np.abs(to_old[:3, :3]).sum(axis=0)
+        self.votes = [min(max(ceil(round(float(s), 6)), 1), _MOST_VOTES) for s in sizes]
+
+    def sample(self, voxels: Array, first: int, last: int) -> Array:
+        shape = (*self.new[:2], last - first)
+        places = [(np.arange(n) + 0.5) / n - 0.5 for n in self.votes]
+        samples = np.stack([self._at(voxels, first, shape, place) for place in product(*places)])
+        best = np.zeros(shape, dtype=np.int32)
+        winner = samples[0].copy()
+        for label in np.unique(samples):
+            count = (samples == label).sum(axis=0, dtype=np.int32)
+            ahead = count > best
+            best[ahead] = count[ahead]
+            winner[ahead] = label
+        return winner
+
+    def _at(self, voxels: Array, first: int, shape: Shape, place: Sequence[float]) -> Array:
+        offset = self.to_old @ [place[0], place[1], first + place[2], 1.0]
+        return interpolated(voxels, self.to_old[:3, :3], offset[:3] + _TIE, shape, True)

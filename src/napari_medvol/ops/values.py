@@ -1,0 +1,284 @@
+"""Change what voxels hold, not where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvol.errors import StepError
+from napari_medvol.ops.chunks import mapped, value_range
+from napari_medvol.volume import Display, Step, Volume
+
+Array = NDArray[Any]
+Part = Literal["magnitude", "phase", "real", "imaginary"]
+Kind = Literal["image", "labels"]
+
+_PARTS: Final[dict[str, tuple[Callable[[Array], Array], str]]] = {
+    "magnitude": (np.abs, ""),
+    "phase": (np.angle, "rad"),
+    "real": (np.real, ""),
+    "imaginary": (np.imag, ""),
+}
+
+
+def astype(volume: Volume, dtype: str) -> Volume:
+    """Hold the same values in another type of numbers.
+
+    Parameters
+    ----------
+    volume : Volume
+    dtype : str
+        numpy's name, such as ``"float32"``.
+
+    Raises
+    ------
+    StepError
+        If a value is no whole number, or beyond the range, of an integer type: rescale, clip
+        or round it first. Floats may be rounded to narrower floats.
+    """
+    wanted = _dtype("astype", volume, dtype)
+    if wanted.kind in "iu":
+        _check_whole(volume, wanted)
+    elif volume.dtype.kind == "c" and wanted.kind != "c":
+        raise StepError(
+            f"astype {volume.name!r}",
+            f"complex values are no {wanted}",
+            "Take a part of them first",
+        )
+    data = mapped("astype", volume, wanted, lambda values: values.astype(wanted))
+    return volume.derive(Step("astype", {"dtype": str(wanted)}), data=data)
+
+
+def _dtype(op: str, volume: Volume, name: str) -> np.dtype[Any]:
+    try:
+        dtype = np.dtype(name)
+    except TypeError:
+        dtype = np.dtype("V1")
+    if dtype.kind not in "iufc":
+        raise StepError(
+            f"{op} {volume.name!r}", f"{name!r} is no type of numbers", "Name one, such as float32"
+        )
+    return dtype.newbyteorder("=")
+
+
+def _check_whole(volume: Volume, dtype: np.dtype[Any]) -> None:
+    if volume.dtype.kind == "b":
+        return
+    low, high = value_range(volume)
+    info = np.iinfo(dtype)
+    is_whole = volume.dtype.kind in "iu" or _all(volume, lambda v: v == np.rint(v))
+    if not is_whole or low < info.min or high > info.max:
+        what = "values that are no whole numbers" if not is_whole else f"{low:g} to {high:g}"
+        raise StepError(
+            f"astype {volume.name!r}",
+            f"{what} do not fit {dtype} ({info.min} to {info.max})",
+            "Use rescale, clip or round first",
+        )
+
+
+def _all(volume: Volume, holds: Callable[[Array], Array]) -> bool:
+    return all(bool(holds(np.asarray(volume.data[:, :, k])).all()) for k in range(volume.shape[2]))
+
+
+def round_values(volume: Volume) -> Volume:
+    """Round every value to the nearest whole number; halves go to the even one."""
+    data = mapped("round_values", volume, volume.dtype, np.rint)
+    return volume.derive(Step("round_values"), data=data)
+
+
+def scale(volume: Volume, slope: float = 1.0, intercept: float = 0.0, unit: str = "") -> Volume:
+    """Replace every value by ``value × slope + intercept``.
+
+    Parameters
+    ----------
+    volume : Volume
+    slope, intercept : float
+    unit : str
+        Of the new values.
+
+    Raises
+    ------
+    StepError
+        If slope or intercept is not finite, or slope is 0.
+    """
+    if not np.isfinite([slope, intercept]).all() or slope == 0:
+        why = f"slope {slope:g} and intercept {intercept:g} make no scale"
+        raise StepError(f"scale {volume.name!r}", why, "Give finite numbers, a slope other than 0")
+    real = np.float32 if volume.dtype.itemsize <= 2 or volume.dtype == np.float32 else np.float64
+    data = mapped("scale", volume, real, lambda v: v.astype(np.float64) * slope + intercept)
+    params = {"slope": float(slope), "intercept": float(intercept), "unit": unit}
+    return volume.derive(Step("scale", params), data=data, unit=unit, display=Display())
+
+
+def rescale(
+    volume: Volume,
+    low: float | None = None,
+    high: float | None = None,
+    dtype: str = "uint8",
+) -> Volume:
+    """Spread the values from `low` to `high` over the whole range of an integer type.
+
+    Values beyond are set to its ends. The unit is gone afterwards.
+
+    Parameters
+    ----------
+    volume : Volume
+    low, high : float, optional
+        By default the lowest and the highest value.
+    dtype : str
+        An integer type; 0 to 255 for ``"uint8"``.
+
+    Raises
+    ------
+    StepError
+        If low is not below high, or the type holds no integers.
+    """
+    wanted = _dtype("rescale", volume, dtype)
+    if wanted.kind not in "iu":
+        why = f"{dtype!r} is no type of integers, so it has no ends to spread to"
+        raise StepError(f"rescale {volume.name!r}", why, "Use scale for floats")
+    found = value_range(volume) if low is None or high is None else (0.0, 0.0)
+    first = float(found[0] if low is None else low)
+    last = float(found[1] if high is None else high)
+    if not first < last:
+        why = f"there is no range from {first:g} to {last:g}"
+        raise StepError(f"rescale {volume.name!r}", why, "Give low below high")
+    info = np.iinfo(wanted)
+    factor = (float(info.max) - float(info.min)) / (last - first)
+
+    def spread(values: Array) -> Array:
+        real = np.nan_to_num(values.astype(np.float64), nan=first)
+        return np.rint((real.clip(first, last) - first) * factor + float(info.min))
+
+    params = {"low": first, "high": last, "dtype": str(wanted)}
+    data = mapped("rescale", volume, wanted, spread)
+    return volume.derive(Step("rescale", params), data=data, unit="", display=Display())
+
+
+def window(volume: Volume, center: float, width: float) -> Volume:
+    """Bake a display window in: 0 to 255, as a screen shows it.
+
+    PS3.3 C.11.2.1.2.1, LINEAR: the first grey above 0 lies at ``center − 0.5 − (width − 1) / 2``.
+
+    Parameters
+    ----------
+    volume : Volume
+    center, width : float
+        In the unit of the values.
+
+    Raises
+    ------
+    StepError
+        If the width is less than 1.
+    """
+    if not width > 1:
+        why = f"a width of {width:g} leaves no greys"
+        raise StepError(f"window {volume.name!r}", why, "Give a width above 1")
+    half = (width - 1) / 2
+    baked = rescale(volume, center - 0.5 - half, center - 0.5 + half)
+    step = Step("window", {"center": float(center), "width": float(width)})
+    return replace(baked, history=(*volume.history, step))
+
+
+def clip(volume: Volume, low: float | None = None, high: float | None = None) -> Volume:
+    """Set what is below `low` to it, and what is above `high`.
+
+    Parameters
+    ----------
+    volume : Volume
+    low, high : float, optional
+
+    Raises
+    ------
+    StepError
+        If neither is given, low is above high, or values are complex.
+    """
+    if (low is None and high is None) or (low is not None and high is not None and low > high):
+        why = f"there is no range from {low} to {high}"
+        raise StepError(f"clip {volume.name!r}", why, "Give low, high, or both, low first")
+    if volume.dtype.kind == "c":
+        raise StepError(
+            f"clip {volume.name!r}", "complex values have no order", "Take a part of them first"
+        )
+    ends = _reachable(volume.dtype, low, high)
+    data = mapped("clip", volume, volume.dtype, lambda values: np.clip(values, *ends))
+    return volume.derive(Step("clip", {"low": low, "high": high}), data=data)
+
+
+def _reachable(dtype: np.dtype[Any], low: float | None, high: float | None) -> tuple[Any, Any]:
+    """Return the ends as values of the type: inwards to whole numbers, no further than it goes."""
+    if dtype.kind not in "iu":
+        return low, high
+    info = np.iinfo(dtype)
+    first = info.min if low is None else min(max(int(np.ceil(low)), info.min), info.max)
+    last = info.max if high is None else min(max(int(np.floor(high)), info.min), info.max)
+    return first, last
+
+
+def part(volume: Volume, part: Part = "magnitude") -> Volume:
+    """Return one part of complex values.
+
+    Parameters
+    ----------
+    volume : Volume
+    part : {"magnitude", "phase", "real", "imaginary"}
+
+    Raises
+    ------
+    StepError
+        If the values are not complex, or there is no such part.
+    """
+    if part not in _PARTS:
+        why = f"{part!r} is none of {', '.join(_PARTS)}"
+        raise StepError(f"part {volume.name!r}", why)
+    if volume.dtype.kind != "c":
+        raise StepError(f"part {volume.name!r}", f"its {volume.dtype} values are not complex")
+    function, unit = _PARTS[part]
+    real = np.empty(0, volume.dtype).real.dtype
+    data = mapped("part", volume, real, function)
+    return volume.derive(
+        Step("part", {"part": part}), data=data, unit=unit or volume.unit, display=Display()
+    )
+
+
+def as_kind(volume: Volume, kind: Kind) -> Volume:
+    """Take an image for labels, or labels for an image; nothing moves.
+
+    Parameters
+    ----------
+    volume : Volume
+    kind : {"image", "labels"}
+
+    Raises
+    ------
+    StepError
+        If values are no whole numbers, and so no labels.
+    """
+    if kind not in ("image", "labels"):
+        raise StepError(f"as_kind {volume.name!r}", f"{kind!r} is neither image nor labels")
+    step = Step("as_kind", {"kind": kind})
+    if kind == "image":
+        return volume.derive(step, kind=kind, labels=(), contours=())
+    if volume.is_rgb or volume.dtype.kind not in "iubf" or not _all_whole(volume):
+        why = "its values are no whole numbers, so they name no regions"
+        raise StepError(f"as_kind {volume.name!r}", why, "Round them first, or set a threshold")
+    data = volume.data
+    if volume.dtype.kind not in "iu":
+        low, high = value_range(volume)
+        data = mapped(
+            "as_kind",
+            volume,
+            np.result_type(np.min_scalar_type(int(low)), np.min_scalar_type(int(high))),
+            lambda v: v,
+        )
+    return volume.derive(step, kind=kind, data=data, unit="", display=Display())
+
+
+def _all_whole(volume: Volume) -> bool:
+    return volume.dtype.kind in "iub" or _all(
+        volume, lambda values: np.isfinite(values) & (values == np.rint(values))
+    )

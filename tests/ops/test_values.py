@@ -1,0 +1,158 @@
+"""Values change as they are told to; nothing moves."""
+
+import numpy as np
+import pytest
+
+from napari_medvol.errors import StepError
+from napari_medvol.ops import chunks
+from napari_medvol.ops.values import (
+    as_kind,
+    astype,
+    clip,
+    part,
+    rescale,
+    round_values,
+    scale,
+    window,
+)
+from napari_medvol.volume import Axis, Label, Volume
+
+HU = np.array([-1024, -1000, 0, 40, 400, 3071], np.int16).reshape(1, 2, 3)
+
+
+def volume(values=HU, **more) -> Volume:
+    return Volume(np.asarray(values), np.diag([1.0, 2, 3, 1]), name="CT", **more)
+
+
+def test_int16_is_held_exactly_by_float32() -> None:
+    every = np.arange(-(2**15), 2**15, dtype=np.int16).reshape(16, 64, 64)
+
+    floats = astype(volume(every), "float32")
+
+    assert floats.dtype == np.float32
+    np.testing.assert_array_equal(floats.data, every)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "why"),
+    [
+        (HU, "uint8", "-1024 to 3071 do not fit uint8"),
+        (HU + 0.5, "int16", "no whole numbers do not fit int16"),
+        (HU * 1j, "float32", "complex values are no float32"),
+        (HU, "text", "no type of numbers"),
+        (HU, "bool", "no type of numbers"),
+    ],
+)
+def test_a_type_that_does_not_hold_the_values_is_refused(values, dtype: str, why: str) -> None:
+    with pytest.raises(StepError, match=why):
+        astype(volume(values), dtype)
+
+
+def test_the_range_becomes_0_to_255() -> None:
+    bytes_ = rescale(volume())
+
+    assert bytes_.dtype == np.uint8
+    expected = np.rint((HU.astype(float) + 1024) * 255 / 4095)
+    np.testing.assert_array_equal(bytes_.data, expected)
+
+
+def test_what_lies_beyond_the_range_is_cut_to_its_ends() -> None:
+    assert np.asarray(rescale(volume(), -1000, 400).data).ravel().tolist() == [
+        0, 0, 182, 189, 255, 255,
+    ]  # fmt: skip
+
+
+def test_a_window_is_baked_in_as_pydicom_does() -> None:
+    pydicom = pytest.importorskip("pydicom")
+    from pydicom.pixels import apply_windowing
+
+    dataset = pydicom.Dataset()
+    dataset.WindowCenter, dataset.WindowWidth = 40, 400
+    dataset.PhotometricInterpretation, dataset.BitsStored = "MONOCHROME2", 8
+    dataset.PixelRepresentation = 0
+    wide = np.arange(-300, 400, dtype=np.float64).reshape(7, 10, 10)
+
+    baked = window(volume(wide), 40, 400)
+
+    np.testing.assert_allclose(baked.data, np.rint(apply_windowing(wide, dataset)), atol=1)
+    assert baked.history[-1].op == "window"
+
+
+def test_slope_and_intercept_make_real_values() -> None:
+    real = scale(volume(), 0.5, -3.0, "mm/s")
+
+    np.testing.assert_array_equal(real.data, HU * 0.5 - 3)
+    assert (real.unit, real.dtype) == ("mm/s", np.float32)
+
+
+def test_clipping_keeps_the_type_and_rounds_inwards() -> None:
+    clipped = clip(volume(), -100.5, 399.5)
+
+    assert clipped.dtype == np.int16
+    assert (np.min(clipped.data), np.max(clipped.data)) == (-100, 399)
+
+
+def test_rounding_goes_to_the_even() -> None:
+    values = np.array([0.5, 1.5, -0.4, np.nan]).reshape(1, 2, 2)
+
+    np.testing.assert_array_equal(
+        np.asarray(round_values(volume(values)).data).ravel(), [0, 2, 0, np.nan]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [("magnitude", np.abs), ("phase", np.angle), ("real", np.real), ("imaginary", np.imag)],
+)
+def test_a_part_of_complex_values(name, function) -> None:
+    values = (HU + 1j * HU[:, ::-1]).astype(np.complex64)
+
+    one = part(volume(values, unit="a.u."), name)
+
+    assert one.dtype == np.float32
+    np.testing.assert_allclose(one.data, function(values), rtol=1e-6)
+    assert one.unit == ("rad" if name == "phase" else "a.u.")
+
+
+def test_labels_to_image_and_back_keep_place_and_values() -> None:
+    names = (Label(1, "liver", None),)
+    labels = volume(np.array([0, 1, 300]).reshape(1, 1, 3), kind="labels", labels=names)
+
+    image = as_kind(labels, "image")
+    back = as_kind(astype(image, "float32"), "labels")
+
+    assert (image.kind, back.kind) == ("image", "labels")
+    assert back.dtype == np.uint16
+    np.testing.assert_array_equal(back.data, labels.data)
+    np.testing.assert_array_equal(back.affine, labels.affine)
+
+
+@pytest.mark.parametrize(
+    ("act", "why"),
+    [
+        (lambda: rescale(volume(), 5, 5), "no range from 5 to 5"),
+        (lambda: rescale(volume(), dtype="float32"), "no type of integers"),
+        (lambda: rescale(volume(np.zeros((2, 2, 2)))), "no range from 0 to 0"),
+        (lambda: window(volume(), 40, 1), "a width of 1"),
+        (lambda: scale(volume(), 0), "make no scale"),
+        (lambda: scale(volume(), np.nan), "make no scale"),
+        (lambda: clip(volume()), "no range"),
+        (lambda: clip(volume(), 5, 1), "no range from 5 to 1"),
+        (lambda: clip(volume(HU * 1j), 1), "no order"),
+        (lambda: part(volume()), "int16 values are not complex"),
+        (lambda: part(volume(HU * 1j), "argument"), "none of magnitude"),
+        (lambda: as_kind(volume(HU + 0.5), "labels"), "no whole numbers"),
+        (lambda: as_kind(volume(HU), "mask"), "neither image nor labels"),
+        (lambda: as_kind(volume(np.zeros((1, 1, 1, 3), "u1"), axes=(Axis("rgb"),)), "labels"), ""),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused(act, why: str) -> None:
+    with pytest.raises(StepError, match=why):
+        act()
+
+
+def test_a_result_beyond_the_memory_is_refused_with_its_size(monkeypatch) -> None:
+    monkeypatch.setattr(chunks.BUDGET, "limit", 40)
+
+    with pytest.raises(StepError, match=r"1 × 2 × 3 float64, would take 4\.47e-08 GiB"):
+        astype(volume(), "float64")
