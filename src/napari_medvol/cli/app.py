@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from napari_medvol.cli import converting, looking
+from napari_medvol.cli import converting, exporting, looking
 from napari_medvol.cli.operations import add_verbs
 from napari_medvol.cli.terminal import show
 
@@ -49,4 +49,5 @@ app.command("open", help=looking.OPEN_HELP)(looking.open_in_napari)
 app.command(help=converting.CONVERT_HELP)(converting.convert)
 add_verbs(app)
 app.command(help=converting.APPLY_HELP)(converting.apply)
+app.command(help=exporting.EXPORT_HELP)(exporting.export)
 app.command(help=looking.CHECK_HELP)(looking.check)
