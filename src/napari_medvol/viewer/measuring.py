@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 from weakref import WeakSet
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_medvol.errors import LayerError, MedVolError
 from napari_medvol.table import Table
+from napari_medvol.viewer.coordinates import millimetres, ras_of_ipl
 from napari_medvol.viewer.places import to_ras
 from napari_medvol.views.measures import angle, area, length
 
@@ -77,15 +78,20 @@ def measures_table(layer: Layer) -> Table:
     LayerError
         If the layer holds no shapes.
     """
-    if not hasattr(layer, "shape_type"):
-        raise LayerError(f"layer {layer.name!r}", "holds no shapes", "Draw a ruler first")
     rows = []
-    for number, (data, kind) in enumerate(zip(layer.data, layer.shape_type, strict=True), 1):
-        points = _in_patient(layer, np.asarray(data, dtype=np.float64))
+    for number, (points, kind) in enumerate(_shapes(layer), 1):
         name, value, unit = _measured(points, kind)
         middle = (round(float(v), 2) for v in points.mean(axis=0))
         rows.append((number, name, None if value is None else round(value, 3), unit, *middle))
     return Table(_COLUMNS, tuple(rows))
+
+
+def _shapes(layer: Layer) -> Iterator[tuple[NDArray[np.float64], str]]:
+    """Return the points of each shape in RAS+ mm, and what it is."""
+    if not hasattr(layer, "shape_type"):
+        raise LayerError(f"layer {layer.name!r}", "holds no shapes", "Draw a ruler first")
+    for data, kind in zip(layer.data, layer.shape_type, strict=True):
+        yield _in_patient(layer, np.asarray(data, dtype=np.float64)), kind
 
 
 def _measured(points: NDArray[np.float64], kind: str) -> tuple[str, float | None, str]:
@@ -114,14 +120,16 @@ def _kind(
 def _in_patient(layer: Layer, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return points of a layer in RAS+ mm; of a flat viewer, in its plane."""
     world = np.array([layer.data_to_world(point) for point in points])
-    missing = max(3 - world.shape[1], 0)
-    return to_ras(layer, np.pad(world, ((0, 0), (missing, 0))))
+    if world.shape[1] >= 3:
+        return to_ras(layer, world)
+    flat = world * millimetres(layer.units)[-world.shape[1] :]
+    return ras_of_ipl(np.pad(flat, ((0, 0), (3 - world.shape[1], 0))))
 
 
 def _write(layer: Layer) -> None:
     sizes = [
         "" if value is None else f"{value:.1f} {unit}".replace(" °", "°")
-        for _, _, value, unit, *_ in measures_table(layer).rows
+        for _, value, unit in (_measured(*shape) for shape in _shapes(layer))
     ]
     with layer.events.data.blocker():
         layer.features = {"measure": np.array(sizes, dtype=object)}
