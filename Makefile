@@ -4,7 +4,7 @@ BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 # Without a screen napari draws on a virtual one: Qt's offscreen platform has no OpenGL.
 SCREEN := $(if $(filter Linux,$(shell uname -s)),$(if $(DISPLAY),,xvfb-run -a -s "-screen 0 1920x1080x24"))
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench pictures clean
 demo: .venv/.complete   ## open a made-up scan in napari; SCAN=path opens that instead
 	$(SCREEN) $(BIN)/python tools/demo.py $(if $(SCREEN),--picture demo.png) $(if $(SCAN),"$(SCAN)")
 test: .venv/.complete   ## everything pytest knows; ARGS="-k crop" for less
@@ -15,6 +15,8 @@ check: .venv/.complete  ## what must hold before a commit, tests aside
 	$(BIN)/validate-pyproject pyproject.toml && $(BIN)/npe2 validate --imports napari-medvol
 bench: .venv/.complete  ## ratios against the best peers; ARGS="--only 5"
 	$(BIN)/python benchmarks/run.py $(ARGS)
+pictures: .venv/.complete  ## draw the pictures of docs/ anew; needs the real scans
+	$(BIN)/python tools/pictures.py
 clean:                  ## forget the environment and what was built
 	rm -rf .venv dist build demo.png .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 .venv/.complete: pyproject.toml hatch_build.py tools/environment.py
