@@ -109,11 +109,15 @@ def _grid(volume: Volume, affine: Any, shape: Any) -> tuple[Matrix, tuple[int, i
     except (GeometryError, TypeError, ValueError) as error:
         why = error.why if isinstance(error, GeometryError) else str(error)
         raise StepError(what, f"the affine {why}", "Give four rows of four numbers") from error
-    lengths = tuple(shape) if np.iterable(shape) else ()
+    lengths = _several(shape)
     if len(lengths) != 3 or not all(float(n).is_integer() and n >= 1 for n in lengths):
         raise StepError(what, f"{shape!r} is no shape of three axes", "Give three lengths above 0")
     i, j, k = (int(n) for n in lengths)
     return grid, (i, j, k)
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    return tuple(given) if np.iterable(given) else ()
 
 
 def _interpolation(volume: Volume, asked: str) -> str:
@@ -134,7 +138,7 @@ def _interpolation(volume: Volume, asked: str) -> str:
 
 
 def _blur(volume: Volume, blur: Any) -> tuple[float, float, float]:
-    sigma = tuple(blur) if np.iterable(blur) else ()
+    sigma = _several(blur)
     if len(sigma) != 3 or not all(np.isfinite(s) and s >= 0 for s in sigma):
         why = f"{blur!r} is no standard deviation for three axes"
         raise StepError(f"resample {volume.name!r}", why, "Give three numbers, 0 or more")
@@ -254,9 +258,9 @@ def downsample(
     StepError
         If the numbers leave no voxel.
     """
-    steps: tuple[Any, ...] = tuple(factors) if np.iterable(factors) else ()
-    halves = tuple(int(f) // 2 for f in steps)
-    firsts: tuple[Any, ...] = halves if start is None else tuple(start)
+    steps = _several(factors)
+    halves: tuple[Any, ...] = tuple(int(f) // 2 for f in steps)
+    firsts = halves if start is None else _several(start)
     lengths = volume.shape[:3]
     is_whole = all(float(n).is_integer() for n in (*steps, *firsts))
     if (
