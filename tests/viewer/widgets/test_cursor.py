@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nibabel as nib
@@ -19,6 +20,7 @@ import napari_medvol
 from napari_medvol.affines import apply_affine
 from napari_medvol.viewer.layers import layer_data
 from napari_medvol.viewer.oblique import toggle
+from napari_medvol.viewer.ortho.cursor import cursor_of
 from napari_medvol.viewer.roles import set_role
 from napari_medvol.viewer.widgets.cursor import CursorWidget, Row
 from napari_medvol.volume import Axis, Label, Volume
@@ -156,6 +158,44 @@ def test_following_the_cursor_leaves_the_mouse_alone(viewer: Any, widget: Cursor
     viewer.dims.set_point(0, viewer.dims.range[0].start)
 
     assert row_of(widget, ct).found.nearest[2] != np.floor(before[2] + 0.5)
+
+
+def test_the_cursor_that_all_views_share_is_shown_wherever_it_was_moved(
+    viewer: Any, widget: CursorWidget
+) -> None:
+    ct = shown(viewer, numbered((20, 18, 12), CT, name="CT"))
+
+    cursor_of(viewer).move_to(apply_affine(CT, (6.25, 7.5, 3.25)))
+
+    np.testing.assert_allclose(row_of(widget, ct).found.voxel, (6.25, 7.5, 3.25), atol=1e-6)
+    widget.place.value = "4 5 6"
+    widget.go()
+    np.testing.assert_allclose(cursor_of(viewer).ras, apply_affine(CT, (4, 5, 6)), atol=1e-6)
+
+
+def test_a_click_moves_the_cursor_when_the_mouse_is_not_followed(
+    viewer: Any, widget: CursorWidget
+) -> None:
+    ct = shown(viewer, numbered((20, 18, 12), CT, name="CT"))
+    place = apply_affine(CT, (2, 3, 4))
+    point_to(viewer, ct, place)
+
+    def click(then: str) -> None:
+        event = SimpleNamespace(type="mouse_press")
+        press = widget._on_press(viewer, event)
+        next(press)
+        event.type = then
+        assert list(press) == []
+
+    before = cursor_of(viewer).ras
+    click("mouse_release")
+    assert cursor_of(viewer).ras == before
+    widget.follow.value = False
+    click("mouse_move")
+    assert cursor_of(viewer).ras == before
+    click("mouse_release")
+
+    np.testing.assert_allclose(cursor_of(viewer).ras, place, atol=1e-6)
 
 
 def test_labels_are_told_by_name_as_they_are_painted(viewer: Any, widget: CursorWidget) -> None:

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QLabel,
 
 from napari_medvol.errors import MedVolError, StepError
 from napari_medvol.viewer.live import extra_under, live_volume, ras_under
+from napari_medvol.viewer.ortho.cursor import cursor_of
 from napari_medvol.viewer.places import from_ras, to_ras
 from napari_medvol.viewer.roles import is_overlay, reference_of
 from napari_medvol.viewer.shown import record_of
@@ -49,7 +50,7 @@ class CursorWidget(Panel):
 
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
         super().__init__(viewer, labels=False)
-        self._ras: np.ndarray[Any, Any] | None = None
+        self.cursor = cursor_of(self.viewer)
         self.follow = CheckBox(value=True, text="Follow the mouse", name="follow")
         self.follow.tooltip = "Else the cursor, which a click or the sliders move"
         self.place = LineEdit(name="place")
@@ -77,7 +78,8 @@ class CursorWidget(Panel):
         self.connect(self.follow.changed, self.refresh)
         self.connect(self.table.selectionModel().selectionChanged, self._select)
         self.connect(viewer.cursor.events.position, self._on_mouse)
-        self.connect(viewer.dims.events.point, self._on_dims)
+        self.connect(viewer.dims.events.point, self._on_cursor)
+        self.connect(self.cursor.moved, self._on_cursor)
         for name in ("inserted", "removed", "reordered", "renamed"):
             self.connect(getattr(viewer.layers.events, name), self._on_layers)
         self.connect(viewer.layers.selection.events.active, self._on_active)
@@ -102,10 +104,17 @@ class CursorWidget(Panel):
     def refresh(self, *_: Any) -> None:
         """Show the mouse's or the cursor's place anew."""
         viewer = self.viewer
-        at = viewer.cursor.position if self.follow.value else viewer.dims.point
+        at = viewer.cursor.position if self.follow.value else self._cursor_point()
         if len(at) < viewer.dims.ndim or not np.isfinite(at).all():
-            at = viewer.dims.point
+            at = self._cursor_point()
         self._show_world(at)
+
+    def _cursor_point(self) -> tuple[float, ...]:
+        """Return the viewer's cursor in its world; exact where the sliders are rounded."""
+        point = self.viewer.dims.point
+        if len(point) < 3:
+            return tuple(point)
+        return (*point[:-3], *from_ras(self.viewer, self.cursor.ras).tolist())
 
     def _show_world(self, at: Sequence[float]) -> None:
         viewer = self.viewer
@@ -123,7 +132,6 @@ class CursorWidget(Panel):
     ) -> None:
         if self.is_closed:
             return
-        self._ras = ras
         at = self.viewer.dims.point if at is None else at
         reference = reference_of(self.viewer)
         rows = []
@@ -151,9 +159,9 @@ class CursorWidget(Panel):
         if self.follow.value and self._is_seen():
             self._show_world(self.viewer.cursor.position)
 
-    def _on_dims(self, event: Any = None) -> None:
+    def _on_cursor(self, event: Any = None) -> None:
         if self._is_seen():
-            self._show_world(self.viewer.dims.point)
+            self._show_world(self._cursor_point())
 
     def _on_layers(self, event: Any = None) -> None:
         # Once the viewer has taken the layer in, or let it go.
@@ -168,9 +176,8 @@ class CursorWidget(Panel):
         yield
         if event.type == "mouse_move" or self.follow.value:
             return
-        if viewer.dims.ndisplay == 2:
-            viewer.dims.set_point(range(viewer.dims.ndim), list(viewer.cursor.position))
-            self.refresh()
+        if viewer.dims.ndisplay == 2 and len(viewer.cursor.position) >= 3:
+            self.cursor.move_to(to_ras(viewer, viewer.cursor.position))
 
     @acting
     def go(self) -> None:
@@ -190,7 +197,7 @@ class CursorWidget(Panel):
         # A layer that shows an oblique volume on its own grid has its voxels elsewhere.
         world = layer if kind == "voxel" and layer is not None else viewer
         point = from_ras(world, ras)
-        viewer.dims.set_point(range(n - 3, n), point.tolist())
+        self.cursor.move_to(to_ras(viewer, point))
         if layer is not None and extra:
             volume = live_volume(layer)
             for number, index in enumerate(extra[: layer.ndim - 3]):
