@@ -42,7 +42,7 @@ def to_ras(layer_or_viewer: Layer | ViewerModel, point: ArrayLike) -> Matrix:
         If the first is neither a layer nor a viewer, or the point has fewer than three numbers.
     """
     units, correction = _world(layer_or_viewer)
-    world: Matrix = _numbers("to_ras", point)[..., -3:] * millimetres(units)
+    world: Matrix = _numbers("to_ras", point)[..., -3:] * _scale(units)
     return ras_of_ipl(affines.apply_affine(correction, world))
 
 
@@ -67,7 +67,7 @@ def from_ras(layer_or_viewer: Layer | ViewerModel, point: ArrayLike) -> Matrix:
             "from_ras", f"a point has {ras.shape[-1]} numbers", "Give (x, y, z) in RAS+ mm"
         )
     world = affines.apply_affine(np.linalg.inv(correction).astype(np.float64), ipl_of_ras(ras))
-    back: Matrix = world / millimetres(units)
+    back: Matrix = world / _scale(units)
     return back
 
 
@@ -81,6 +81,14 @@ def _numbers(asked: str, point: ArrayLike) -> Matrix:
         count = numbers.shape[-1] if numbers.ndim else 1
         raise LayerError(asked, f"a point of {count} has no (z, y, x)", "Give three numbers")
     return numbers
+
+
+def _scale(units: Any) -> Matrix:
+    """Return mm per unit of (z, y, x), also of a world that has only two axes."""
+    scale = np.ones(3)
+    found = millimetres(units)
+    scale[3 - len(found) :] = found
+    return scale
 
 
 def _world(layer_or_viewer: Any) -> tuple[Any, Affine]:

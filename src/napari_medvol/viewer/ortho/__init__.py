@@ -34,11 +34,11 @@ __all__ = [
     "Point",
     "View",
     "cursor_of",
-    "models",
     "move_to",
     "ortho_of",
     "picture",
     "show",
+    "side_viewers",
 ]
 
 _NAME = "Ortho views"
@@ -88,7 +88,7 @@ def ortho_of(viewer: ViewerModel) -> Ortho | None:
     return None if widget is None else widget.ortho
 
 
-def models(viewer: ViewerModel) -> list[ViewerModel]:
+def side_viewers(viewer: ViewerModel) -> list[ViewerModel]:
     """Return the side viewers of a viewer, those of the planes first; empty where none is open.
 
     Layers that are added to them are drawn there, above the viewer's own.

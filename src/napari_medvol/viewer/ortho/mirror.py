@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari_medvol.viewer.ortho.twins import Twins
@@ -21,12 +22,16 @@ class Mirror:
     ----------
     viewer : ViewerModel
         The one that leads.
+    on_turned : callable
+        Called when another way of showing a layer was chosen.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = viewer
+    def __init__(self, viewer: ViewerModel, on_turned: Callable[[], None]) -> None:
+        self._viewer, self._on_turned = viewer, on_turned
         self._models: list[ViewerModel] = []
-        self._twins: dict[Layer, Twins] = {layer: Twins(layer, viewer) for layer in viewer.layers}
+        self._twins: dict[Layer, Twins] = {}
+        for layer in viewer.layers:
+            self._twins[layer] = Twins(layer, viewer, on_turned)
         events = viewer.layers.events
         events.inserted.connect(self._on_inserted)
         events.removed.connect(self._on_removed)
@@ -76,7 +81,7 @@ class Mirror:
 
     def _on_inserted(self, event: Any) -> None:
         layer = event.value
-        twins = self._twins[layer] = Twins(layer, self._viewer)
+        twins = self._twins[layer] = Twins(layer, self._viewer, self._on_turned)
         for model in self._models:
             twins.add(model, min(event.index, len(model.layers)))
         self._select()

@@ -118,7 +118,7 @@ class Ortho:
         follow(self.viewer)
         for layer in self.viewer.layers:
             make_paintable(layer)
-        self.mirror = Mirror(self.viewer)
+        self.mirror = Mirror(self.viewer, self._write)
         for view, model in self.models.items():
             follow(model, stand=False)
             self._prepare(view, model)

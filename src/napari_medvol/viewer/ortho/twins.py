@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,10 +50,12 @@ class Twins:
         Of the viewer that leads.
     viewer : ViewerModel
         That viewer.
+    on_turned : callable
+        Called when another way of showing the layer was chosen.
     """
 
-    def __init__(self, layer: Layer, viewer: ViewerModel) -> None:
-        self.layer, self._viewer = layer, viewer
+    def __init__(self, layer: Layer, viewer: ViewerModel, on_turned: Callable[[], None]) -> None:
+        self.layer, self._viewer, self._on_turned = layer, viewer, on_turned
         self.of: dict[ViewerModel, Layer] = {}
         self._shared = _shared_properties(layer)
         self._busy = False
@@ -65,7 +67,8 @@ class Twins:
     def add(self, model: ViewerModel, index: int) -> None:
         """Put a twin of the layer into a viewer, at `index` of its layers."""
         twin = twin_of(self.layer, model.dims.ndisplay)
-        twin.visible = self._visible_in(model)
+        if twin.visible and not self._visible_in(model):
+            twin.visible = False
         model.layers.insert(index, twin)
         self.of[model] = twin
         self._equip(twin, model)
@@ -158,6 +161,8 @@ class Twins:
         elif name in _ONE_WAY and source is self.layer:
             for other in self._others(source):
                 _set(other, name, getattr(source, name))
+            if name == "metadata":
+                self._on_turned()
 
     def _others(self, source: Layer, volumes: bool = True) -> list[Layer]:
         twins = [twin for model, twin in self.of.items() if volumes or model.dims.ndisplay == 2]
@@ -239,7 +244,9 @@ def twin_of(layer: Layer, ndisplay: int) -> Layer:
 
     data, state, _ = layer.as_layer_data_tuple()
     twin = Layer.create(data, state, _kind(layer))
-    place(layer, twin, ndisplay)
+    # Drawn when it comes into its viewer: until then it takes itself for two-dimensional.
+    with twin._block_refresh():  # noqa: SLF001 - napari has no other way to wait
+        place(layer, twin, ndisplay)
     return twin
 
 
