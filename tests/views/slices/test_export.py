@@ -446,6 +446,7 @@ def patient(**more: str) -> Volume:
         (patient(), "meier_{index}", "the names of files would hold PatientName"),
         (patient(), "4711/{index}", "the names of files would hold PatientID"),
         (patient(), "{name}_{index}", "would hold PatientName"),
+        (patient(PatientBirthDate="19500102"), "b19500102_{index}", "hold PatientBirthDate"),
         (box(name="T1"), "{name}_{index}", "the name of a scan may name the patient"),
         (patient(BurnedInAnnotation="YES"), "", r"burned into its pixels \(BurnedInAnnotation\)"),
         (patient(RecognizableVisualFeatures="YES"), "", "the patient can be recognised"),
@@ -462,6 +463,14 @@ def test_identifiers_are_not_let_out_unless_allowed(
 
     assert len(exported) == 4
     assert exported.notes
+
+
+def test_a_number_of_the_patient_is_not_found_in_the_number_of_a_slice(tmp_path: Path) -> None:
+    volume = patient(PatientID="000", InstitutionName="Axial Imaging")
+
+    assert len(export_slices(volume, tmp_path, planes="axial")) == 4
+    with pytest.raises(WriteError, match="would hold InstitutionName"):
+        export_slices(volume, tmp_path, planes="axial", name="imaging/{index}")
 
 
 def test_nothing_that_is_written_names_the_patient(tmp_path: Path) -> None:

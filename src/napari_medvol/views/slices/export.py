@@ -158,7 +158,7 @@ def prepared(
     is_open = any(n_frames(v) > 1 for v in volumes)
     pieces = planned(reference, volumes, asked, None if is_open else scene[0][1].frame)
     place = Path(folder).expanduser()
-    notes = _gate([v for v, _ in scene], [p.name for p in pieces], asked, identifiers)
+    notes = _gate([v for v, _ in scene], asked, identifiers)
     runs = [
         Run(
             place,
@@ -220,14 +220,12 @@ def _with_suffix(name: str, suffix: str) -> str:
     return name.rpartition(".")[0] + suffix
 
 
-def _gate(
-    volumes: Sequence[Volume], names: Sequence[str], asked: Settings, identifiers: str
-) -> tuple[str, ...]:
+def _gate(volumes: Sequence[Volume], asked: Settings, identifiers: str) -> tuple[str, ...]:
     """Refuse what tells who the patient is; return what somebody should look at."""
     if identifiers not in ("refuse", "allow"):
         raise StepError("slices", f"{identifiers!r} is neither refuse nor allow", "Choose one")
     faults = [f"{volume.name!r}: {why}" for volume in volumes if (why := burned_in(volume))]
-    found = identifiers_in(names, volumes)
+    found = identifiers_in(asked.name, volumes)
     if found:
         faults.append(f"the names of files would hold {', '.join(found)}")
     elif "name" in fields_in(asked.name):

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from napari_medvol.errors import StepError
+from napari_medvol.headers import Element
+from napari_medvol.views.identifiers import are_direct, identifiers
 from napari_medvol.volume import Volume
 
 FIELDS: Final = ("plane", "axis", "index", "frame", "position", "name")
 
-#: Attributes that say who somebody is (PS3.15 E.1) and are often part of names.
-_IDENTIFYING: Final = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "OtherPatientIDs",
-    "OtherPatientNames",
-    "PatientBirthName",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "InstitutionName",
-)
+#: Kinds of identifiers that are words in names; days of scans and free text are not.
+_IN_NAMES: Final = ("person", "number", "place", "date")
 #: Shorter words would be found in anything.
 _SHORTEST: Final = 3
 
@@ -79,19 +71,22 @@ def fields_in(template: str) -> set[str]:
         return set()
 
 
-def identifiers_in(texts: Iterable[str], volumes: Sequence[Volume]) -> tuple[str, ...]:
-    """Return which header elements of the volumes are found in texts, by their names."""
-    words = {
-        word.casefold(): row.name
-        for volume in volumes
-        for row in volume.header
-        if row.name in _IDENTIFYING
-        for word in (row.value, *re.split(r"[\s^,;=/\\]+", row.value))
-        if len(word) >= _SHORTEST
-    }
-    found = {
-        name for text in set(texts) for word, name in words.items() if word in text.casefold()
-    }
+def identifiers_in(template: str, volumes: Sequence[Volume]) -> tuple[str, ...]:
+    """Return which header elements of the volumes are in the words of a template, by their names.
+
+    Planes and numbers tell nothing, whatever the patient's number is.
+    """
+    literal = "\n".join(text for text, _, _, _ in string.Formatter().parse(template))
+    if "name" in fields_in(template):
+        literal += "\n" + "\n".join(volume.name for volume in volumes)
+    found = set()
+    for volume in volumes:
+        rows = (Element(row.name, row.value) for row in volume.header)
+        for one in identifiers(rows):
+            words = (one.value, *re.split(r"[\s^,;=/\\]+", one.value))
+            is_in = any(len(w) >= _SHORTEST and w.casefold() in literal.casefold() for w in words)
+            if is_in and one.kind in _IN_NAMES and are_direct((one,)):
+                found.add(one.name)
     return tuple(sorted(found))
 
 
