@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 Severity = Literal["note", "warning"]
 
 
@@ -78,6 +81,9 @@ class GeometryReport:
         Names and values of the header elements that did, and did not, decide.
     findings : tuple of Finding
         Everything odd, in words.
+    affine : (4, 4) array or None
+        Of the grid whose planes `slices` number: index (i, j, k) to RAS+ mm. A volume that was
+        cropped or turned since still finds its files by it.
     """
 
     source: str = ""
@@ -90,6 +96,7 @@ class GeometryReport:
     used: tuple[tuple[str, str], ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
     findings: tuple[Finding, ...] = field(default=())
+    affine: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_medvol import MedVolError, Step, read, source_of
+from napari_medvol import MedVolError, Step, apply, read, source_of
 from napari_medvol.views.sources import slices_table
 from tests.phantoms.dicom import write_series, write_slice
 
@@ -56,12 +57,54 @@ def test_an_index_outside_is_an_error(tmp_path: Path, index: tuple[int, ...]) ->
         source_of(volume, index)
 
 
-def test_a_changed_volume_does_not_pretend_to_know(tmp_path: Path) -> None:
+@pytest.mark.parametrize("codes", ["LPS", "RAI", "SPR", "AIL"])
+def test_a_turned_cropped_and_moved_volume_still_knows_its_files(
+    codes: str, tmp_path: Path
+) -> None:
+    values = np.arange(5 * 4 * 6, dtype=np.int16).reshape(5, 4, 6)
+    write_series(tmp_path, values, step=(0, 0.5, -2))
+    (volume,) = read(tmp_path)
+    steps = [
+        Step("orient", {"axcodes": codes}),
+        Step("crop", {"start": (1, 1, 1), "stop": (4, 4, 4)}),
+        Step("relabel", {"axcodes": "PIR"}),
+        Step("set_origin", {"origin": (10, 20, 30)}),
+    ]
+
+    changed = apply(volume, steps)
+
+    import pydicom
+
+    for index in [(0, 0, 0), (2, 1, 0), (1, 2, 2)]:
+        source = pydicom.dcmread(source_of(changed, index).file)
+        assert np.asarray(changed.data)[index] in source.pixel_array
+
+
+def test_frames_that_are_left_lead_to_their_own_files(tmp_path: Path) -> None:
+    for time in range(3):
+        for k in range(2):
+            n = 2 * time + k + 1
+            pixels = np.full((4, 5), n, np.int16)
+            write_slice(tmp_path / f"{n}.dcm", pixels, position=(0, 0, k), instance=n)
+    (volume,) = read(tmp_path)
+    part = apply(volume, [Step("frames", {"start": 1})])
+
+    assert part.shape == (5, 4, 2, 2)
+    assert Path(source_of(part, (0, 0, 1, 1)).file).name == "6.dcm"
+
+
+@pytest.mark.parametrize(
+    "step", [Step("edit", {"layer": "x"}), Step("over_frames"), Step("unheard of")]
+)
+def test_what_no_number_tells_is_not_guessed(step: Step, tmp_path: Path) -> None:
     write_series(tmp_path, np.zeros((5, 4, 4), np.int16))
     (volume,) = read(tmp_path)
+    report = replace(volume.report, affine=None)
+    if step.op == "over_frames":
+        report = replace(report, slices=())
 
-    with pytest.raises(MedVolError, match=r"changed since it was read \(crop\)"):
-        source_of(volume.derive(Step("crop")), (0, 0, 0))
+    with pytest.raises(MedVolError, match=step.op):
+        source_of(volume.derive(step, report=report), (0, 0, 0))
 
 
 def test_the_map_goes_to_csv_and_json(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medvol import affines
 from napari_medvol.errors import GeometryError, StepError
+from napari_medvol.report import GeometryReport
 from napari_medvol.volume import Contour, Step, Volume
 
 
@@ -81,7 +83,17 @@ def _moved(volume: Volume, step: Step, motion: NDArray[np.float64]) -> Volume:
     contours = tuple(
         Contour(c.value, c.kind, affines.apply_affine(motion, c.points)) for c in volume.contours
     )
-    return volume.derive(step, affine=motion @ volume.affine, contours=contours)
+    return volume.derive(
+        step,
+        affine=motion @ volume.affine,
+        contours=contours,
+        report=moved_report(volume.report, motion),
+    )
+
+
+def moved_report(report: GeometryReport, motion: NDArray[np.float64]) -> GeometryReport:
+    """Return the report with the grid of its slices moved along."""
+    return report if report.affine is None else replace(report, affine=motion @ report.affine)
 
 
 def _translation(by: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_medvol import affines
 from napari_medvol.errors import StepError
+from napari_medvol.ops.move import moved_report
 from napari_medvol.ops.orient import WORLD_AXIS, checked_codes
 from napari_medvol.volume import Step, Volume
 
@@ -48,6 +49,10 @@ def relabel(volume: Volume, axcodes: str, keep: Keep = "centre") -> Volume:
         affine[WORLD_AXIS[letter], axis] = sign * affines.zooms(volume.affine)[axis]
     kept = np.zeros(3) if keep == "origin" else (np.asarray(volume.shape[:3]) - 1) / 2
     affine[:3, 3] = affines.apply_affine(volume.affine, kept) - affine[:3, :3] @ kept
+    motion = affine @ np.linalg.inv(volume.affine)
     return volume.derive(
-        Step("relabel", {"axcodes": codes, "keep": keep}), affine=affine, contours=()
+        Step("relabel", {"axcodes": codes, "keep": keep}),
+        affine=affine,
+        contours=(),
+        report=moved_report(volume.report, motion),
     )

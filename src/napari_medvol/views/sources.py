@@ -20,7 +20,8 @@ def source_of(volume: Volume, index: Sequence[int]) -> SliceSource:
     Parameters
     ----------
     volume : Volume
-        As it was read.
+        As it was read, or changed by operations since: a plane that was interpolated leads to
+        the nearest file.
     index : sequence of int
         (i, j, k) and then the extra axes; extra axes left out count as 0.
 
@@ -33,27 +34,46 @@ def source_of(volume: Volume, index: Sequence[int]) -> SliceSource:
     Raises
     ------
     StepError
-        If the index is not inside the volume, or the volume was changed since it was read.
+        If the index is not inside the volume, or the volume was moved by hand, or made of
+        several planes each, since it was read.
     """
     what = f"source of voxel {tuple(index)} of {volume.name!r}"
-    if volume.history:
-        steps = ", ".join(step.op for step in volume.history)
-        raise StepError(what, f"the volume was changed since it was read ({steps})")
     n_axes = len(volume.shape) - volume.is_rgb
     whole = (*index, *([0] * (n_axes - len(index))))
     sizes = volume.shape[:n_axes]
     if len(whole) != n_axes or not all(0 <= a < n for a, n in zip(whole, sizes, strict=True)):
         raise StepError(what, f"the volume has shape {sizes}", "Indices count from 0")
-    if not volume.report.slices:
-        file = volume.report.files[0] if volume.report.files else ""
-        return SliceSource(tuple(whole[2:]), file)
-    plane = tuple(whole[2:])
     rows = volume.report.slices
+    if not rows:
+        return SliceSource(tuple(whole[2:]), _only_file(volume, what))
+    if volume.history:
+        plane = _plane_as_read(volume, whole, what)
+        return next((row for row in rows if row.plane == plane), SliceSource(plane, ""))
+    plane = tuple(whole[2:])
     # Readers list planes as the data have them, k fastest: then there is nothing to look for.
     number = int(np.ravel_multi_index(plane, sizes[2:], order="F"))
     if number < len(rows) and rows[number].plane == plane:
         return rows[number]
     return next((row for row in rows if row.plane == plane), SliceSource(plane, ""))
+
+
+def _only_file(volume: Volume, what: str) -> str:
+    """Return the one file behind a volume whose planes are not told apart."""
+    files = volume.report.files
+    steps = ", ".join(step.op for step in volume.history)
+    if volume.history and len(files) > 1:
+        raise StepError(what, f"each plane is made of several files' ({steps})")
+    return files[0] if files else ""
+
+
+def _plane_as_read(volume: Volume, index: Sequence[int], what: str) -> tuple[int, ...]:
+    """Return the plane, as it was read, in which a voxel of a changed volume lies."""
+    steps = ", ".join(step.op for step in volume.history)
+    if volume.report.affine is None or any(step.op == "edit" for step in volume.history):
+        raise StepError(what, f"the volume was changed since it was read ({steps})")
+    back = np.linalg.inv(volume.report.affine) @ volume.affine
+    k = float((back @ [*index[:3], 1.0])[2])
+    return (round(k), *index[3:])
 
 
 def slices_table(volume: Volume) -> Table:

@@ -107,9 +107,10 @@ def volume_of_stack(stack: Stack, choices: Choices) -> Volume:
     axes = stack.repeats.axes
     if data.ndim > 3 + len(axes):
         axes = (*axes, Axis("rgb"))
+    affine = _affine(stack)
     return Volume(
         data,
-        _affine(stack),
+        affine,
         axes=axes,
         unit=conversion.unit,
         display=_display(lead, conversion),
@@ -117,7 +118,7 @@ def volume_of_stack(stack: Stack, choices: Choices) -> Volume:
         header=header_rows(lead),
         native=DicomNative(frames, stack, choices, _scales(held, conversion)),
         name=f"{series_name(lead)} {stack.told_apart_by}".rstrip(),
-        report=_report(stack, frames, conversion.findings),
+        report=replace(_report(stack, frames, conversion.findings), affine=affine),
     )
 
 
