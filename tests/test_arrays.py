@@ -427,3 +427,32 @@ def test_an_array_apart_leaves_blank_what_the_first_one_leaves_blank() -> None:
     lazy.store.on_error = lambda number, error: None
 
     assert np.asarray(lazy.apart()).sum() == 8
+
+
+def test_the_scale_of_a_voxel_is_that_of_its_plane_whatever_the_view() -> None:
+    stored = np.arange(4 * 3 * 2, dtype=np.int16).reshape(4, 3, 2)
+    scales = [(0.5, 0.0), (0.5, 1.0), (2.0, 0.0), (2.0, 0.0)]
+    source = Rescaled(ArraySource(stored), scales.__getitem__, np.dtype(np.float32))
+    volume = flip(lazy_volume(source), 2)
+
+    assert [volume.scale_at((0, 0, k)) for k in range(4)] == scales[::-1]
+    assert volume.scale_at((0, 0, slice(0, 2))) == (2.0, 0.0)
+    assert volume.scale_at((0, 0, slice(0, 3))) is None
+    assert volume.stored_dtype == np.int16
+    assert lazy_volume(ArraySource(stored)).scale_at((0, 0, 0)) is None
+    assert lazy_volume(ArraySource(stored)).stored_dtype is None
+
+
+def test_near_is_what_is_read_already_or_one_read_away() -> None:
+    stored = np.arange(4 * 3 * 2, dtype=np.int16).reshape(4, 3, 2)
+    stream, files = StreamSource(stored), ArraySource(stored)
+    streamed, filed = lazy_volume(stream), lazy_volume(files)
+
+    assert filed.is_near((0, 0, 3))
+    assert not streamed.is_near((0, 0, 1))
+    assert files.order == stream.order == []
+    streamed[0, 0, 1]
+
+    assert streamed.is_near((0, 0, 1))
+    assert streamed.is_near((slice(None), 0, slice(0, 2)))
+    assert not streamed.is_near((0, 0, 3))

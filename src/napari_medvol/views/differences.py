@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from napari_medvol import affines
 from napari_medvol.headers import Element
 from napari_medvol.table import Table
 from napari_medvol.views.image_facts import file_type, image_facts
@@ -238,10 +237,3 @@ def _plane(volume: Volume, plane: tuple[int, ...]) -> Any:
     data: Any = volume.data
     values = np.asarray(data[(slice(None), slice(None), *plane)])
     return values if values.dtype.kind == "c" else values.astype(np.float64)
-
-
-def same_place(one: Volume, other: Volume) -> float | None:
-    """Return how far apart, in mm, two scans put the worst corner; None for other grids."""
-    if one.shape[:3] != other.shape[:3]:
-        return None
-    return affines.corner_displacement(one.affine, other.affine, one.shape)
