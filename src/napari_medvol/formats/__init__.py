@@ -180,7 +180,15 @@ def write(
         raise WriteError("write", why, "napari_medvol.volume_of(layer) gives that of a layer")
     (place,) = places_of(path)
     target = target_of(FORMATS, place, volume.kind, format)
-    return written(target.row, volume, target.path, asked, overwrite=overwrite, progress=progress)
+    return written(
+        target.row,
+        volume,
+        target.path,
+        asked,
+        overwrite=overwrite,
+        progress=progress,
+        rows=FORMATS,
+    )
 
 
 def _checked(choices: dict[str, Any]) -> Choices:

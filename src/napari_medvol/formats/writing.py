@@ -15,6 +15,7 @@ from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.naming import stem_of
 from napari_medvol.formats.out.certificate import Certificate, compared
 from napari_medvol.formats.out.choices import WriteChoices
+from napari_medvol.formats.out.gradients import weighted_axis, with_directions
 from napari_medvol.formats.out.staging import staged
 from napari_medvol.formats.places import files_below
 from napari_medvol.formats.row import Format, Progress, unheard
@@ -30,6 +31,7 @@ def written(
     *,
     overwrite: bool,
     progress: Progress,
+    rows: Sequence[Format] = (),
 ) -> Certificate:
     """Write a volume with the writer of a format, and return the proof.
 
@@ -44,6 +46,8 @@ def written(
     overwrite : bool
     progress : callable
         Called with (work done, work in all).
+    rows : sequence of Format
+        Those that may know what the volume was read from.
 
     Raises
     ------
@@ -53,6 +57,7 @@ def written(
     assert row.write is not None
     _refuse_source(volume, target)
     _refuse_unreadable(volume)
+    volume = _with_directions(volume, rows)
     total = 2 * max(prod(volume.shape[2:]), 1)
     with staged(target, overwrite) as folder:
         made = row.write(volume, folder / target.name, choices, _part(progress, total))
@@ -64,7 +69,7 @@ def written(
         if back.kind != expected.kind:
             notes += (f"its name makes readers take the {volume.kind} for {back.kind}",)
         del back
-        _add_provenance(volume, folder / target.name, row, choices)
+        _add_sidecar(volume, folder / target.name, row, choices, rows)
         files = _files_below(folder, target.parent)
         progress(total, total)
     return Certificate(
@@ -133,8 +138,19 @@ def _files_below(folder: Path, beside: Path) -> tuple[str, ...]:
     return tuple(str(beside / path.relative_to(folder)) for path in files)
 
 
-def _add_provenance(volume: Volume, target: Path, row: Format, choices: WriteChoices) -> None:
-    """Write where the volume comes from into the JSON file beside it."""
+def _with_directions(volume: Volume, rows: Sequence[Format]) -> Volume:
+    """Return the volume with directions of diffusion weighting in the patient, LPS+."""
+    if weighted_axis(volume) is None:
+        return volume
+    told = (row.directions(volume) for row in rows if row.directions is not None)
+    found = next((one for one in told if one is not None), None)
+    return volume if found is None else with_directions(volume, found)
+
+
+def _add_sidecar(
+    volume: Volume, target: Path, row: Format, choices: WriteChoices, rows: Sequence[Format]
+) -> None:
+    """Write how it was acquired, if asked, and where it comes from into the JSON beside it."""
     asked = choices.sidecar
     if asked == "none" or (asked == "auto" and not volume.history):
         return
@@ -142,6 +158,9 @@ def _add_provenance(volume: Volume, target: Path, row: Format, choices: WriteCho
     content: dict[str, Any] = {}
     if path.exists():  # the format wrote what it knows
         content = json.loads(path.read_text(encoding="utf-8"))
+    if asked == "bids":
+        known = (one.facts(volume) for one in rows if one.facts is not None)
+        content |= next((found for found in known if found), {})
     content["napari-medvol"] = provenance(volume)
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.out.choices import WriteChoices
@@ -76,6 +76,20 @@ def write(volume: Volume, target: Path, choices: WriteChoices, progress: Progres
     return out.write(volume, target, choices, progress)
 
 
+def facts(volume: Volume) -> dict[str, Any]:
+    """Return the acquisition in the words of BIDS; see :mod:`~.acquisition`."""
+    from napari_medvol.formats.dicom import acquisition
+
+    return acquisition.facts(volume)
+
+
+def directions(volume: Volume) -> tuple[tuple[float, ...], ...] | None:
+    """Return the directions of diffusion weighting, LPS+; see :mod:`~.acquisition`."""
+    from napari_medvol.formats.dicom import acquisition
+
+    return acquisition.directions(volume)
+
+
 #: The keys of ``conversions.CONVERSIONS``, here so that asking needs no import (a test holds
 #: them equal).
 VALUES: Final = ("real", "float", "stored", "suvbw", "suvlbm", "suvbsa", "fp", "rwv")
@@ -91,6 +105,8 @@ FORMAT = Format(
     write=write,
     writes=(".dcm",),
     writes_folders=True,
+    facts=facts,
+    directions=directions,
     elements=elements,
     varying=varying,
 )

@@ -84,6 +84,13 @@ def read(paths: Sequence[Path], choices: Choices, progress: Progress) -> list[Vo
     return [_volume(scan, choices) for scan in counted(scans, progress)]
 
 
+def directions(volume: Volume) -> tuple[tuple[float, ...], ...] | None:
+    """Return the directions of diffusion weighting, LPS+; see :mod:`~.gradients`."""
+    from napari_medvol.formats.nifti import gradients
+
+    return gradients.directions(volume)
+
+
 FORMAT = Format(
     "NIfTI",
     (*_SINGLE, *_PAIR),
@@ -92,6 +99,7 @@ FORMAT = Format(
     together=True,
     write=write,
     writes=(*_SINGLE, *_PAIR),
+    directions=directions,
     elements=fields.elements,
     forms=fields.forms,
 )

@@ -23,6 +23,7 @@ from napari_medvol.formats.out.encoding import (
     encoding_of,
     same_scale,
 )
+from napari_medvol.formats.out.gradients import write_gradients
 from napari_medvol.formats.row import Progress, Written
 from napari_medvol.formats.streams import COMPRESSED_SUFFIXES
 from napari_medvol.recipe import Recipe
@@ -76,6 +77,8 @@ def write(volume: Volume, target: Path, choices: WriteChoices, progress: Progres
     if is_pair:
         with compressing(header_path, choices.level) as put:
             put(front)
+    suffixes = (*_PAIR_SUFFIXES, *with_compression(("nii",), COMPRESSED_SUFFIXES))
+    write_gradients(volume, target, stem_of(target, suffixes))
     return Written(encoding, notes)
 
 

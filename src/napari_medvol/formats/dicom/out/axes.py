@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -165,7 +166,9 @@ def _told(axis: Axis, length: int) -> tuple[Elements, ...]:
         return ()
     if axis.name == "b":
         own = [making(value, n) for n, value in enumerate(values)]
-        if len({repr(one) for one in own}) < length:  # several b = 0: counted, too
+        counts = set(Counter(map(repr, own)).values())
+        if len(counts) == 1 and counts != {1}:
+            # Each as often as the others: readers would see two axes.
             own = [{**one, "TemporalPositionIdentifier": n + 1} for n, one in enumerate(own)]
         return tuple(own)
     if axis.name == "echo" and axis.unit != "ms":

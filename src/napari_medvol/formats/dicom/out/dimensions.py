@@ -62,7 +62,8 @@ def _of_axis(plan: Plan, number: int) -> list[Dimension]:
         values = [one["DiffusionBValue"] for one in plan.laid.elements[number]]
         order = sorted(set(values))
         ranks = tuple(order.index(value) + 1 for value in values)
-        return [Dimension(*_B_VALUE, number, ranks), Dimension(*_DIRECTION, number, counted)]
+        # The count first: it is the order in which the volumes were taken.
+        return [Dimension(*_DIRECTION, number, counted), Dimension(*_B_VALUE, number, ranks)]
     if axis.name in _POINTERS:
         return [Dimension(*_POINTERS[axis.name], number, counted)]
     if axis.name == "type" and plan.sop_class in _FRAME_TYPES:

@@ -37,6 +37,24 @@ def set_identity(dataset: Dataset, plan: Plan) -> None:
     dataset.SeriesDescription = plan.volume.name[:_LONGEST] or None
     if lead is None:
         dataset.Manufacturer = _MAKER
+    elif "b" in [axis.name for axis in plan.volume.axes]:
+        _say_who_acquired(dataset)
+
+
+def _say_who_acquired(dataset: Dataset) -> None:
+    """Name the scanner as that which acquired, not made, images with directions by the standard.
+
+    Readers take directions in files of one image by GE for GE's own, which are along the image.
+    """
+    keywords = ("Manufacturer", "ManufacturerModelName", "SoftwareVersions")
+    said = {keyword: dataset.get(keyword) for keyword in keywords if dataset.get(keyword)}
+    if not str(said.get("Manufacturer", "")).upper().startswith("GE"):
+        return
+    purpose = [code("109101", "DCM", "Acquisition Equipment")]
+    others = list(dataset.get("ContributingEquipmentSequence") or [])
+    scanner = item_of(PurposeOfReferenceCodeSequence=purpose, **said)
+    dataset.ContributingEquipmentSequence = [*others, scanner]
+    dataset.Manufacturer = dataset.ManufacturerModelName = _MAKER
 
 
 def set_origin(dataset: Dataset, plan: Plan, sources: Iterable[Frame]) -> None:
