@@ -59,6 +59,14 @@ def test_an_overlay_in_colours_in_a_montage(here: Path) -> None:
         assert image.mode == "RGB"
 
 
+def test_a_montage_of_a_long_scan_has_twenty_tiles(here: Path, capsys: Captured) -> None:
+    nib.Nifti1Image(np.zeros((4, 4, 90), np.uint8), np.eye(4)).to_filename(here / "long.nii")
+
+    assert run(["export", "long.nii", "out", "--plane", "axial", "--format", "montage"]) == 0
+
+    assert capsys.readouterr().out.startswith("20 pictures in 1 file in out")
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

@@ -35,7 +35,9 @@ def export(
     source: typed.Source,
     folder: Annotated[Path, typer.Argument(help="Where the pictures go.", show_default=False)],
     plane: _Plane = None,
-    slices: Annotated[str, typer.Option(help="Which: 12, or FIRST:STOP:STEP as 10:50:2.")] = ":",
+    slices: Annotated[
+        str | None, typer.Option(help="Which: 12, or FIRST:STOP:STEP as 10:50:2; all by default.")
+    ] = None,
     frame: Annotated[int | None, typer.Option(help="Of a series in time; all by default.")] = None,
     pixel: Annotated[str, typer.Option(help="smallest, voxel, or a number of mm.")] = "smallest",
     interpolation: Annotated[str, typer.Option(help="linear, nearest or cubic.")] = "linear",
@@ -145,7 +147,9 @@ def _planes(asked: Sequence[str] | None) -> tuple[Any, ...]:
     return tuple(int(p) if p.isdigit() else p for p in asked) if asked else PLANES
 
 
-def _slices(text: str) -> Any:
+def _slices(text: str | None) -> Any:
+    if text is None:
+        return None
     try:
         parts = [int(part) if part.strip() else None for part in text.split(":")]
     except ValueError:

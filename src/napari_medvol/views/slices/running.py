@@ -64,7 +64,8 @@ class Exported(list[Path]):
 
     def __str__(self) -> str:
         """Say what was done."""
-        text = f"{self.n_pictures:,} pictures in {len(self):,} files in {self.folder}"
+        files = "1 file" if len(self) == 1 else f"{len(self):,} files"
+        text = f"{self.n_pictures:,} pictures in {files} in {self.folder}"
         if self.n_skipped:
             text += f", {self.n_skipped:,} of them there already"
         text += f"; {self.clipped_percent:.3g} % of the values clipped"
