@@ -32,7 +32,8 @@ def test_the_limits_of_the_file_come_first(noise: np.ndarray) -> None:
     windows = (Window(40, 400), Window(-600, 1500))
 
     assert limits(noise, limits=(5, 7), windows=windows) == (5, 7)
-    assert limits(noise, windows=windows) == (-160, 240)
+    # PS3.3 C.11.2.1.2.1: a window of 400 values ends 399 above its beginning.
+    assert limits(noise, windows=windows) == (-160, 239)
 
 
 @pytest.mark.parametrize("bad", [(7.0, 5.0), (3.0, 3.0), (float("nan"), 1.0)])
@@ -187,5 +188,5 @@ def test_napari_lets_the_user_go_that_far() -> None:
 
     (layer,) = show(ViewerModel(), [volume])
 
-    assert layer.contrast_limits == [-160, 240]
+    assert layer.contrast_limits == [-160, 239]
     assert layer.contrast_limits_range == [-1024, 3071]

@@ -68,7 +68,7 @@ def test_the_window_is_that_of_the_layer() -> None:
 
     picture = thumbnail(Volume(data, LPS, unit="HU", display=display), 4)
 
-    np.testing.assert_array_equal(picture[0, :, 0], [0, 0, 159, 159])  # (90 + 160) / 400 · 255
+    np.testing.assert_array_equal(picture[0, :, 0], [0, 0, 160, 160])  # (90 + 160) / 399 · 255
     assert (picture[..., 3] == 255).all()
 
 

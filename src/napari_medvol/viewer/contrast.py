@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_medvol.arrays import LazyArray
 from napari_medvol.stores import SequentialSource
+from napari_medvol.views.windows import limits_of_window, windows_of_file
 from napari_medvol.volume import Display, Volume
 
 Limits = tuple[float, float]
@@ -38,7 +39,7 @@ def contrast_limits(volume: Volume, part: str = "") -> Limits:
         return -np.pi, np.pi
     if volume.is_rgb:
         return (0.0, 255.0) if volume.dtype.kind == "u" else (0.0, 1.0)
-    offered = [] if part else _offered(volume.display)
+    offered = [] if part else _offered(volume)
     for low, high in offered:
         if np.isfinite([low, high]).all() and low < high:
             return float(low), float(high)
@@ -75,10 +76,15 @@ def _held(low: float, high: float, dtype: np.dtype[Any]) -> Limits:
     return max(low, float(info.min)), min(high, float(info.max))
 
 
-def _offered(display: Display) -> list[Limits]:
-    limits = [display.limits] if display.limits else []
-    windows = [(w.center - w.width / 2, w.center + w.width / 2) for w in display.windows[:1]]
-    return limits + windows
+def _offered(volume: Volume) -> list[Limits]:
+    limits = [volume.display.limits] if volume.display.limits else []
+    for window in windows_of_file(volume)[:1]:
+        # A curve is a matter of the Window widget; a straight line has the same centre and slope.
+        is_curve = window.function == "SIGMOID"
+        limits.append(
+            limits_of_window(window._replace(function="LINEAR_EXACT") if is_curve else window)
+        )
+    return limits
 
 
 def limits_of(values: NDArray[Any], diverging: bool = False) -> Limits:
