@@ -36,7 +36,7 @@ def test_every_snippet_runs(
     capsys: pytest.CaptureFixture[str],
     make_napari_viewer: Callable[[], Any],
 ) -> None:
-    assert len(SNIPPETS) == 7
+    assert len(SNIPPETS) == 8
     monkeypatch.setattr("napari.Viewer", make_napari_viewer)
     names: dict[str, Any] = {}
 
