@@ -16,6 +16,8 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_medvol import open as open_scans
+from napari_medvol import volume_of
 from napari_medvol.colormap import Colormap, Stop
 from napari_medvol.formats.colour_tables import write_colormap
 from napari_medvol.viewer.colormaps import own_colormap
@@ -630,3 +632,56 @@ def test_a_new_layer_gets_a_picture_and_a_key_switches_between_two() -> None:
     assert (ct.visible, pet.visible) == (False, True)
     panel.close()
     assert not [name for name in viewer.keymap if str(name) == "W"]
+
+
+# The course: a CT and its PET in a real window
+
+
+def coloured(viewer: Any) -> int:
+    """How many pixels of the canvas are more red than grey."""
+    settle(0.3)
+    picture = np.asarray(viewer.screenshot(canvas_only=True, flash=False)).astype(int)
+    return int((picture[..., 0] - picture[..., 2] > 40).sum())
+
+
+def test_the_course_of_a_ct_and_its_pet(
+    make_napari_viewer: Callable[..., Any], data: Path
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    (ct,) = open_scans(viewer, data / "data" / "sts002_ct")
+    (pet,) = open_scans(viewer, data / "data" / "sts002_pet")
+    pet.visible = False
+    panels = [widget(viewer) for widget in WIDGETS]
+    for panel in panels:
+        viewer.window.add_dock_widget(panel, name=type(panel).__name__)
+    window, laying, _, strip = panels
+    assert isinstance(window, WindowWidget)
+    assert isinstance(laying, OverlayWidget)
+    assert isinstance(strip, StripWidget)
+    assert coloured(viewer) == 0
+
+    laying.reference.value, laying.layer.value = ct, pet
+    laying.set_colormap("Hot")
+    laying.opacity.value = 0.5
+    laying.toggle()
+    assert (pet.colormap.name, pet.opacity, pet.data.shape) == ("hot", 0.5, ct.data.shape)
+    assert coloured(viewer) > 500
+    assert laying.findings.text() == ""
+
+    window.layer.value = ct
+    window.command.value = "max 1000"
+    window.command.native.returnPressed.emit()
+    assert ct.contrast_limits[1] == 1000
+    assert window.status == ""
+
+    strip.draw()
+    wait_for(lambda: strip._task is None)
+    strip.solo.toggle(ct)
+    assert coloured(viewer) == 0
+    strip.solo.toggle(ct)
+    assert coloured(viewer) > 500
+    laying.toggle()
+    assert volume_of(pet).shape == (30, 27, 48)
+    for panel in panels:
+        panel.close()
+    settle()
