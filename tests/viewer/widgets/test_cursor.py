@@ -22,7 +22,8 @@ from napari_medvol.viewer.layers import layer_data
 from napari_medvol.viewer.oblique import toggle
 from napari_medvol.viewer.ortho.cursor import cursor_of
 from napari_medvol.viewer.roles import set_role
-from napari_medvol.viewer.widgets.cursor import CursorWidget, Row
+from napari_medvol.viewer.widgets.cursor import CursorWidget
+from napari_medvol.viewer.widgets.probe_table import Row
 from napari_medvol.volume import Axis, Label, Volume
 from tests.phantoms.volumes import affine_along, rotated
 

@@ -1,6 +1,5 @@
 """The header inspector: image, geometry, every element, what varies, and differences."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,21 +7,16 @@ import numpy as np
 from magicgui.widgets import Container, PushButton
 from napari.layers import Layer
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPlainTextEdit,
     QPushButton,
     QSpinBox,
     QSplitter,
     QTabWidget,
-    QVBoxLayout,
-    QWidget,
 )
 
 from napari_medvol.arrays import LazyArray
@@ -34,6 +28,13 @@ from napari_medvol.viewer.live import live_volume
 from napari_medvol.viewer.waiting import Task
 from napari_medvol.viewer.widgets.curve_plot import CurvePlot
 from napari_medvol.viewer.widgets.element_tree import ElementTree
+from napari_medvol.viewer.widgets.header_pages import (
+    difference_rows,
+    monospaced,
+    page_of,
+    row_of,
+    spread,
+)
 from napari_medvol.viewer.widgets.panel import LayerBox, Panel, acting
 from napari_medvol.views.differences import (
     Difference,
@@ -94,7 +95,7 @@ class HeaderWidget(Panel):
         self.varies, self.plot = ElementTree(("Name", "Values", "Unit")), CurvePlot()
         self.varies.setColumnWidth(0, _WIDE)
         self.difference.setColumnWidth(0, _WIDE)
-        self.geometry, self.lps = _text(), QCheckBox("LPS (DICOM, ITK) instead of RAS")
+        self.geometry, self.lps = monospaced(), QCheckBox("LPS (DICOM, ITK) instead of RAS")
         self.plane, self.plane_label = QSpinBox(), QLabel("Plane")
         self.compare_voxels = QPushButton("Compare voxels")
         self.said = QLabel()
@@ -104,10 +105,10 @@ class HeaderWidget(Panel):
         self.tabs = QTabWidget()
         pages = (
             self.image,
-            _page(self.lps, self.geometry),
-            _page(_row(self.plane_label, self.plane), self.header),
+            page_of(self.lps, self.geometry),
+            page_of(row_of(self.plane_label, self.plane), self.header),
             splitter,
-            _page(_row(self.compare_voxels, self.said), self.difference),
+            page_of(row_of(self.compare_voxels, self.said), self.difference),
             self.identifying,
         )
         for title, page in zip(_TABS, pages, strict=True):
@@ -287,7 +288,7 @@ class HeaderWidget(Panel):
     def _show_varying(self, found: tuple[Varying, ...]) -> None:
         self._varying = found
         rows = [
-            Element(one.name, _spread(one), one.unit, one.tag, differs=bool(curves(one)))
+            Element(one.name, spread(one), one.unit, one.tag, differs=bool(curves(one)))
             for one in found
         ]
         self.varies.put(rows or [Element("nothing", "All slices have the same header")])
@@ -328,7 +329,7 @@ class HeaderWidget(Panel):
         def take(found: tuple[Difference, ...]) -> None:
             if generation == self._generation and not self.is_closed:
                 self._differing = found
-                self.difference.put(_difference_rows(found))
+                self.difference.put(difference_rows(found))
 
         self._do(
             lambda progress: differences(one, other, full_header(one), full_header(other)), take
@@ -416,59 +417,3 @@ def _is_within_memory(data: Any) -> bool:
     if isinstance(data, LazyArray):
         return data.store.stays_in_memory
     return bool(getattr(data, "is_in_memory", isinstance(data, np.ndarray)))
-
-
-def _spread(one: Varying) -> str:
-    """Return the values of an element at a glance: from, to, how many."""
-    found = curves(one)
-    if len(found) == 1:
-        low, high = np.nanmin(found[0].values), np.nanmax(found[0].values)
-        return f"{low:.6g} to {high:.6g}"
-    given = [value for value in one.values if value is not None]
-    lacking = f", {len(one.values) - len(given)} without" if len(given) < len(one.values) else ""
-    return f"{len(set(given))} different{lacking}: {given[0]} …"
-
-
-def _difference_rows(found: Sequence[Difference]) -> list[Element]:
-    """Return differences as a tree by group: the one's value, then the other's."""
-    if not found:
-        return [Element("no difference", "The headers are the same")]
-    rows: list[Element] = []
-    for group in dict.fromkeys(row.group for row in found):
-        rows.append(Element(group, "", differs=False))
-        rows += [
-            Element(row.name, _or_none(row.one), _or_none(row.other), depth=1)
-            for row in found
-            if row.group == group
-        ]
-    return rows
-
-
-def _or_none(value: str | None) -> str:
-    return "–" if value is None else value
-
-
-def _text() -> QPlainTextEdit:
-    text = QPlainTextEdit()
-    text.setReadOnly(True)
-    text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-    text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-    return text
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget)
-    layout.addStretch(1)
-    return row
-
-
-def _page(*widgets: QWidget) -> QWidget:
-    page = QWidget()
-    layout = QVBoxLayout(page)
-    for widget in widgets:
-        layout.addWidget(widget)
-    return page
