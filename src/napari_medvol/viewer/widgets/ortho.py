@@ -176,6 +176,8 @@ class OrthoWidget(Panel):
             del _open[self.viewer]
         for pane in self.panes.values():
             pane.release()
+        # Whoever still holds the widget holds no canvas.
+        self.panes.clear()
         self.ortho.close()
 
 
