@@ -116,8 +116,17 @@ def _bind(layer: Layer) -> bool:
     if not has_window(layer):
         return False
     for key in _KEYS:
-        layer.bind_key(key, partial(_choose, key), overwrite=True)
+        layer.bind_key(key, _chooser(key), overwrite=True)
     return True
+
+
+def _chooser(key: str) -> Callable[[Layer], None]:
+    """Return what a key does; napari asks for its name, which a partial has not."""
+
+    def choose(layer: Layer) -> None:
+        _choose(key, layer)
+
+    return choose
 
 
 def _choose(key: str, layer: Layer) -> None:

@@ -14,6 +14,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_medvol import open as open_scans
@@ -669,6 +670,15 @@ def test_the_course_of_a_ct_and_its_pet(
     assert laying.findings.text() == ""
 
     window.layer.value = ct
+    viewer.layers.selection.active = ct
+    canvas = viewer.window._qt_viewer.canvas.native
+    QTest.keyClick(canvas, Qt.Key.Key_2)
+    settle(0.1)
+    assert tuple(ct.contrast_limits) == (-160, 240)
+    QTest.keyClick(canvas, Qt.Key.Key_W)
+    QTest.keyClick(canvas, Qt.Key.Key_W)
+    settle(0.1)
+    strip.solo.end()
     window.command.value = "max 1000"
     window.command.native.returnPressed.emit()
     assert ct.contrast_limits[1] == 1000
