@@ -152,9 +152,10 @@ def _add_sidecar(
 ) -> None:
     """Write how it was acquired, if asked, and where it comes from into the JSON beside it."""
     asked = choices.sidecar
-    if asked == "none" or (asked == "auto" and not volume.history):
+    # DICOM says in its own elements what a series was derived by.
+    if asked == "none" or (asked == "auto" and (not volume.history or row.writes_folders)):
         return
-    path = target.parent / f"{stem_of(target, row.writes)}.json"
+    path = target.parent / _sidecar_name(target, row)
     content: dict[str, Any] = {}
     if path.exists():  # the format wrote what it knows
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -163,6 +164,12 @@ def _add_sidecar(
         content |= next((found for found in known if found), {})
     content["napari-medvol"] = provenance(volume)
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _sidecar_name(target: Path, row: Format) -> str:
+    """Return BIDS's name beside a NIfTI; elsewhere one that no other format takes."""
+    stem = stem_of(target, row.writes)
+    return f"{stem}.json" if row.name == "NIfTI" else f"{target.name}.json"
 
 
 def provenance(volume: Volume) -> dict[str, Any]:

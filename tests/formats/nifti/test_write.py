@@ -306,6 +306,17 @@ class TestProvenance:
         assert len(mv.write(cropped, tmp_path / "b.nii", sidecar="none").files) == 1
         assert len(mv.write(scan, tmp_path / "c.nii", sidecar="provenance").files) == 2
 
+    def test_two_formats_of_one_name_have_a_file_each(
+        self, cropped: Volume, tmp_path: Path
+    ) -> None:
+        mv.write(cropped, tmp_path / "x.nii")
+        certificate = mv.write(
+            mv.apply(cropped, [Step("frame", {"index": 0})]), tmp_path / "x.mgz"
+        )
+
+        names = sorted(Path(file).name for file in certificate.files)
+        assert names == ["x.mgz", "x.mgz.json"]
+
     def test_in_the_file_by_choice(self, cropped: Volume, tmp_path: Path) -> None:
         mv.write(cropped, tmp_path / "x.nii", provenance=True)
         (*_, last) = nib.load(tmp_path / "x.nii").header.extensions

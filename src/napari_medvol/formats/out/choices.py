@@ -38,7 +38,8 @@ class WriteChoices:
         Of NIfTI's qform and sform, in this order. By default those of the source; else
         scanner for both, and the qform unknown where the grid is sheared.
     sidecar : {"auto", "none", "provenance", "bids"}
-        The JSON file beside the image: provenance where there is a history; never; always;
+        The JSON file beside the image: provenance where there is a history, but not beside
+        DICOM, which says it itself; never; always;
         with BIDS's fields too.
     provenance : bool
         Whether NIfTI also carries the provenance in a comment extension.
