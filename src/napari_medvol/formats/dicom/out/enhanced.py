@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_medvol.errors import WriteError
 from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom.elements import quietly
 from napari_medvol.formats.dicom.out.appearance import describe_pixels, set_padding
 from napari_medvol.formats.dicom.out.classes import CAPTURES, ENHANCED, fill_mandatory
 from napari_medvol.formats.dicom.out.dimensions import dimensions_of, set_dimensions
@@ -61,7 +62,8 @@ def write_enhanced(
         If the kind of object would have to claim what is not known, or is longer than 4 GB.
     """
     plan = plan_of(volume, choices, multiframe=True)
-    dataset = _header(plan)
+    with quietly():
+        dataset = _header(plan)
     images = list(plan.images())
     frames = plan.pixels()
     first = next(frames)
@@ -73,11 +75,12 @@ def write_enhanced(
     if not plan.volume.is_rgb:
         set_padding(dataset, plan, *plan.stored.scale(_first(plan)))
     dataset.NumberOfFrames = len(images)
-    dataset.SharedFunctionalGroupsSequence = [shared_groups(plan)]
     dimensions = dimensions_of(plan)
-    dataset.PerFrameFunctionalGroupsSequence = [
-        frame_groups(plan, image, dimensions) for image in images
-    ]
+    with quietly():
+        dataset.SharedFunctionalGroupsSequence = [shared_groups(plan)]
+        dataset.PerFrameFunctionalGroupsSequence = [
+            frame_groups(plan, image, dimensions) for image in images
+        ]
     save(dataset, path)
     with path.open("ab") as file:
         code = b"OB" if first.itemsize == 1 else b"OW"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_medvol.formats.dicom import tags
+from napari_medvol.formats.dicom.elements import quietly
 from napari_medvol.formats.dicom.frames import Frame
 from napari_medvol.formats.dicom.out.appearance import set_pixels, set_window
 from napari_medvol.formats.dicom.out.axes import TELLING
@@ -60,20 +61,22 @@ def write_images(
         And what the files give back.
     """
     plan = plan_of(volume, choices, multiframe=False)
-    template = template_of(plan)
     images = list(plan.images())
+    # An image of one source says what that says; all files are read only if some have none.
+    template = None if all(len(image.sources) == 1 for image in images) else template_of(plan)
     files = []
     for image, pixels in zip(images, plan.pixels(), strict=True):
         progress(image.number - 1, len(images))
         path = folder / (name or f"IM{image.number:04d}.dcm")
-        dataset = _image(plan, template, image)
-        set_pixels(dataset, plan, pixels, (image.k, *image.extra))
+        with quietly():
+            dataset = _image(plan, template, image)
+            set_pixels(dataset, plan, pixels, (image.k, *image.extra))
         save(dataset, path)
         files.append(path)
     return Written(plan.stored.encoding, plan.notes, tuple(files)), plan.volume
 
 
-def _image(plan: Plan, template: Dataset, image: Image) -> Dataset:
+def _image(plan: Plan, template: Dataset | None, image: Image) -> Dataset:
     dataset = begun(plan, template, image.sources)
     dataset.SOPClassUID = plan.sop_class
     dataset.SOPInstanceUID = plan.uids.of("image", image.k, image.extra)
@@ -91,17 +94,17 @@ def _image(plan: Plan, template: Dataset, image: Image) -> Dataset:
     return dataset
 
 
-def begun(plan: Plan, template: Dataset, sources: Iterable[Frame]) -> Dataset:
+def begun(plan: Plan, template: Dataset | None, sources: Iterable[Frame]) -> Dataset:
     """Return what the source says and is still true: of its only image there, or of all."""
     from pydicom import Dataset
 
     found = tuple(sources)
     dataset = Dataset()
-    if len(found) == 1 and not found[0].header.problem:
+    if len(found) == 1 and (template is None or not found[0].header.problem):
         dataset = copied(found[0])
         _take_from_frame(dataset, found[0])
     else:
-        for element in template:
+        for element in template or ():
             dataset.add(element)
     normal = plan.source.normal if plan.source else None
     is_parallel = normal is not None and abs(abs(float(normal @ plan.places.normal)) - 1) < 1e-4

@@ -67,7 +67,8 @@ def write_segments(
     pixels = _numbered(places.volume, numbers)
     progress(1, 3)
     uids = uids_for(volume, source.lead.text(tags.SERIES_INSTANCE_UID) if source else "", choices)
-    base = _base(volume, places, source, uids)
+    with quietly():
+        base = _base(volume, places, source, uids)
     labels = tuple(
         _label(volume, value)._replace(value=number) for value, number in numbers.items()
     )
