@@ -27,8 +27,22 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_every_operation_has_its_verb() -> None:
-    assert {op for verb in VERBS for op in verb.ops} == set(OPERATIONS)
+def test_every_operation_can_be_run_by_its_name(capsys: Captured) -> None:
+    assert run(["step", "--list"]) == 0
+
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert listed == list(OPERATIONS)
+    assert {op for verb in VERBS for op in verb.ops} <= set(OPERATIONS)
+
+
+def test_step_runs_an_operation_as_its_own_verb_does(here: Path) -> None:
+    box = ["start=[1,2,0]", "stop=[3,4,5]"]
+    assert run(["step", "scan.nii.gz", "a.nii", "crop", *box]) == 0
+    assert run(["crop", "scan.nii.gz", "b.nii", "--start", "1,2,0", "--stop", "3,4,5"]) == 0
+    assert run(["step", "scan.nii.gz", "c.nii", "orient", "axcodes=PIR"]) == 0
+
+    assert (here / "a.nii").read_bytes() == (here / "b.nii").read_bytes()
+    assert nib.aff2axcodes(nib.load("c.nii").affine) == ("P", "I", "R")
 
 
 @pytest.mark.parametrize(
@@ -246,6 +260,9 @@ def test_check_that_could_ask_nobody_is_no_agreement(
         ("crop CT x.nii --start 5,5,5 --stop 4,5,6", 1, "is empty or not inside"),
         ("crop . x.nii --box :,:,:", 2, "it holds 2 scans"),
         ("orient CT x.nii ABC", 1, "does not name each"),
+        ("step CT x.nii melt", 1, "no operation has this name"),
+        ("step CT x.nii crop start", 2, "it is no NAME=VALUE"),
+        ("step CT x.nii crop start=[0,0,0]", 1, "missing a required argument"),
         ("align CT x.nii", 2, "it takes one of"),
         ("align CT x.nii --centre 1,2", 2, "is not three numbers"),
         ("align CT x.nii --matrix notes.txt", 2, "notes.txt"),

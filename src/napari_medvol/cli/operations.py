@@ -124,7 +124,41 @@ def _align(
     return Step("align_centres", {"centre": centre_of(only_volume(to, {})).tolist()})
 
 
-#: A new operation gets its verb here.
+def _list_operations(asked: bool) -> None:
+    if asked:
+        from napari_medvol.ops import OPERATIONS
+
+        for name, operation in OPERATIONS.items():
+            parameters = list(signature(operation).parameters.values())[1:]
+            names = " ".join(p.name for p in parameters if p.kind is not Parameter.KEYWORD_ONLY)
+            summary = (operation.__doc__ or "").strip().splitlines()[0]
+            show(f"{f'{name} {names}':44}  {summary}")
+        raise typer.Exit
+
+
+def _step(
+    volume: Any,
+    op: Annotated[str, typer.Argument(help="Name of an operation.")],
+    parameters: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME=VALUE]...", help="What it takes, as recipes have it."),
+    ] = None,
+    listed: Annotated[
+        bool,
+        typer.Option(
+            "--list",
+            callback=_list_operations,
+            is_eager=True,
+            help="Say which operations there are, and what they take.",
+        ),
+    ] = False,
+) -> Any:
+    from napari_medvol.volume import Step
+
+    return Step(op, dict(map(typed.parameter_of, parameters or ())))
+
+
+#: A new operation gets its verb here, if it is to have one of its own: ``step`` runs any.
 VERBS: Final[tuple[Verb, ...]] = (
     Verb(
         "crop",
@@ -170,6 +204,18 @@ VERBS: Final[tuple[Verb, ...]] = (
         napari-medvol align mr.nii.gz moved.nii.gz --to ct.nii.gz
         napari-medvol align mr.nii.gz moved.nii.gz --centre 0,0,0
         napari-medvol align mr.nii.gz moved.nii.gz --matrix mr-to-ct.txt
+        """,
+    ),
+    Verb(
+        "step",
+        (),
+        _step,
+        """Run any operation, by its name in recipes and in Python.
+
+        \b
+        napari-medvol step --list
+        napari-medvol step ct.nii.gz turned.nii.gz orient axcodes=RAS
+        napari-medvol step ct.nii.gz part.nii.gz crop start=[0,0,0] stop=[9,9,9]
         """,
     ),
 )

@@ -132,6 +132,25 @@ def matrix_of(path: Path) -> list[list[float]]:
     return rows
 
 
+def parameter_of(text: str) -> tuple[str, Any]:
+    """Return name and value typed as ``name=value``: TOML, else text as it stands.
+
+    Raises
+    ------
+    BatchError
+        If there is no name.
+    """
+    import tomllib
+
+    name, sign, value = text.partition("=")
+    if not sign or not name.isidentifier():
+        raise BatchError(text, "it is no NAME=VALUE", "Write it as axcodes=RAS or start=[0,0,0]")
+    try:
+        return name, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name, value
+
+
 def box_of(text: str, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return start and stop of a box typed as numpy's slices: ``103:381,160:340,:``.
 
