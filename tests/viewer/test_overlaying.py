@@ -189,11 +189,13 @@ def test_a_threshold_makes_what_is_below_it_transparent_and_moves_no_colour() ->
     colours = pet.colormap.map((values - low) / (high - low))
     np.testing.assert_array_equal(colours[:2, 3], 0)
     np.testing.assert_allclose(colours[2:], plain.map(values / 1000)[2:], atol=0.01)
-    before = len(AVAILABLE_COLORMAPS)
+    before, first = len(AVAILABLE_COLORMAPS), pet.colormap
     for value in (100.0, 200.0, 300.0):
         recolour(pet, threshold=value)
         assert pet.contrast_limits[0] == value
     assert len(AVAILABLE_COLORMAPS) == before
+    # Another object: whoever shows the layer elsewhere has to see that it changed.
+    assert pet.colormap is not first
     recolour(pet, threshold=None)
     assert tuple(pet.contrast_limits) == (0, 1000)
     assert pet.colormap.low_color is None

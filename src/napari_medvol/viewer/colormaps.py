@@ -58,7 +58,7 @@ def known_names() -> tuple[str, ...]:
     return tuple(names[lower] for lower in order)
 
 
-#: One colormap a layer that its colours are changed in: napari keeps every new one in its lists.
+#: What a layer was given by :func:`shape_colours` last.
 _shapes: WeakKeyDictionary[Layer, Any] = WeakKeyDictionary()
 
 
@@ -74,23 +74,22 @@ def shape_colours(layer: Layer, base: Any, shares: ArrayLike, clear_below: bool 
     clear_below : bool
         What is not above the lower contrast limit is transparent.
     """
+    from napari.utils.colormaps import AVAILABLE_COLORMAPS
     from napari.utils.colormaps import Colormap as NapariColormap
 
     name = f"{base.name}, {layer.name}"
-    look = {
-        "colors": np.clip(base.map(np.asarray(shares)), 0, 1),
-        "low_color": _CLEAR if clear_below else base.low_color,
-        "high_color": base.high_color,
-        "nan_color": base.nan_color,
-    }
-    held = _shapes.get(layer)
-    if held is None or not held.name.startswith(name):
-        held = NapariColormap(name=name, **look)
-    else:
-        held.update(look)
-    # Before anybody hears of it, and after: napari makes another one where the name is taken.
-    _shapes[layer] = held
-    layer.colormap = held
+    made = NapariColormap(
+        np.clip(base.map(np.asarray(shares)), 0, 1),
+        name=name,
+        low_color=_CLEAR if clear_below else base.low_color,
+        high_color=base.high_color,
+        nan_color=base.nan_color,
+    )
+    # napari keeps every new colormap in its lists: this one takes the place of the one before.
+    AVAILABLE_COLORMAPS.pop(name, None)
+    # Before anybody hears of it, and after: napari may make another one of it.
+    _shapes[layer] = made
+    layer.colormap = made
     _shapes[layer] = layer.colormap
 
 
