@@ -30,12 +30,12 @@ from tests.phantoms.dicom import write_series  # noqa: E402
 
 MEDVOL = [sys.executable, "-m", "napari_medvol.cli", "convert"]
 DICOM2NIFTI = "import sys, dicom2nifti; dicom2nifti.convert_directory(sys.argv[1], sys.argv[2])"
-OURS = "ours, 2 processes"
+OURS = "ours, 2 threads"
 
 PROGRAMS: dict[str, Callable[[Path, Path], list[str]]] = {
     OURS: lambda tree, out: [*MEDVOL, str(tree), str(out), "-j", "2", "--json"],
-    "ours, 2 threads": lambda tree, out: [
-        *MEDVOL, str(tree), str(out), "-j", "2", "--scheduler", "threads", "--json"
+    "ours, 2 processes": lambda tree, out: [
+        *MEDVOL, str(tree), str(out), "-j", "2", "--scheduler", "processes", "--json"
     ],
     "ours, 1 worker": lambda tree, out: [*MEDVOL, str(tree), str(out), "-j", "1", "--json"],
     "dcm2niix": lambda tree, out: [

@@ -220,6 +220,8 @@ def test_kill_9_of_the_program_ends_its_workers_and_loses_nothing(
         str(out),
         "-j",
         "2",
+        "--scheduler",
+        "processes",
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _wait_for(lambda: _finished(out) >= 5)

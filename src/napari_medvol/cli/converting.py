@@ -54,8 +54,8 @@ Elements = Annotated[
 Scheduler = Annotated[
     str | None,
     typer.Option(
-        help="sync, threads, processes, distributed, or the address of a dask scheduler "
-        "(tcp://host:8786)."
+        help="threads (the default), processes, sync, distributed, or the address of a dask "
+        "scheduler (tcp://host:8786)."
     ),
 ]
 Workers = Annotated[
@@ -203,9 +203,8 @@ def run(source: Path, target: Path, *, as_json: bool, **how: Any) -> None:
     """Convert, show what became of it, and end with 1 if something failed."""
     from napari_medvol.batch import convert as converted
 
-    scheduler = how.pop("scheduler") or "processes"
     with progress_of("converting") as progress:
-        table = converted(source, target, scheduler=scheduler, progress=progress, **how)
+        table = converted(source, target, progress=progress, **how)
     show(table.to_json() if as_json else str(_without_empty(table)))
     status, problem = (table.columns.index(name) for name in ("status", "problem"))
     counts = Counter(row[status] for row in table.rows)
