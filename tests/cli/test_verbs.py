@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from nibabel.processing import resample_from_to
 
 from napari_medvol import OPERATIONS
 from napari_medvol.cli import run
@@ -204,6 +205,29 @@ def test_align_moves_to_a_scan_a_point_or_by_a_matrix(here: Path) -> None:
     assert moved.tolist() == pytest.approx([5, -2, 0.5], abs=1e-5)
 
 
+def test_resample_takes_the_grid_of_another_scan_or_other_voxels(here: Path) -> None:
+    data = np.random.default_rng(0).integers(0, 999, (9, 10, 11), np.int16)
+    nib.save(nib.Nifti1Image(data, np.diag([1.0, 2, 3, 1])), here / "m.nii")
+    finer = np.diag([0.5, 1.0, 1.5, 1])
+    finer[:3, 3] = [1, 2, 1.5]
+    nib.save(nib.Nifti1Image(np.zeros((8, 9, 10), np.int16), finer), here / "grid.nii")
+    onto = ["--dtype", "float32", "--interpolation", "linear"]
+
+    assert run(["resample", "m.nii", "a.nii", "--to", "grid.nii", *onto]) == 0
+    assert run(["resample", "m.nii", "b.nii", "--zooms", "2", *onto]) == 0
+    assert run(["resample", "m.nii", "c.nii", "--factors", "2,1,1"]) == 0
+    assert run(["resample", "m.nii", "d.nii", "--world"]) == 0
+
+    theirs = resample_from_to(nib.load("m.nii"), nib.load("grid.nii"), order=1)
+    ours = nib.load("a.nii")
+    # nibabel keeps int16 and cuts the fractions off.
+    assert np.abs(ours.get_fdata() - theirs.get_fdata()).max() <= 1
+    np.testing.assert_allclose(ours.affine, finer, atol=1e-5)
+    assert nib.load("b.nii").header.get_zooms() == (2, 2, 2)
+    assert nib.load("c.nii").header.get_zooms() == (2, 2, 3)
+    np.testing.assert_allclose(nib.load("d.nii").affine, np.diag([1, 2, 3, 1]), atol=1e-5)
+
+
 def test_apply_replays_a_recipe_as_it_stands_or_on_something_else(here: Path) -> None:
     (here / "r.toml").write_text(
         '[[input]]\npath = "scan.nii.gz"\n[[step]]\nop = "orient"\naxcodes = "RAS"\n'
@@ -263,6 +287,9 @@ def test_check_that_could_ask_nobody_is_no_agreement(
         ("step CT x.nii melt", 1, "no operation has this name"),
         ("step CT x.nii crop start", 2, "it is no NAME=VALUE"),
         ("step CT x.nii crop start=[0,0,0]", 1, "missing a required argument"),
+        ("resample CT x.nii", 2, "it takes one of"),
+        ("resample CT x.nii --to CT --zooms 1", 2, "it takes one of"),
+        ("resample CT x.nii --zooms a", 2, "is not three numbers"),
         ("align CT x.nii", 2, "it takes one of"),
         ("align CT x.nii --centre 1,2", 2, "is not three numbers"),
         ("align CT x.nii --matrix notes.txt", 2, "notes.txt"),

@@ -124,6 +124,41 @@ def _align(
     return Step("align_centres", {"centre": centre_of(only_volume(to, {})).tolist()})
 
 
+def _resample(
+    volume: Any,
+    to: Annotated[Path | None, typer.Option(help="Onto the grid of this scan.")] = None,
+    zooms: Annotated[
+        str | None, typer.Option(help="To voxels of this size, mm: 1, or 1,1,2.")
+    ] = None,
+    factors: Annotated[
+        str | None, typer.Option(help="Every n-th voxel along i, j, k: 2,2,1.")
+    ] = None,
+    world: Annotated[
+        bool, typer.Option("--world", help="An oblique scan onto the axes of its world.")
+    ] = False,
+    interpolation: Annotated[
+        str, typer.Option(help="auto, nearest, linear, cubic or majority (labels).")
+    ] = "auto",
+) -> Any:
+    from napari_medvol.volume import Step
+
+    given = [one for one in (to, zooms, factors, world or None) if one is not None]
+    if len(given) != 1:
+        why = "it takes one of --to, --zooms, --factors and --world"
+        raise BatchError("resample", why, "See resample --help")
+    how = {"interpolation": interpolation}
+    if world:
+        return Step("world_aligned", how)
+    if factors is not None:
+        return Step("downsample", {"factors": typed.index_of(factors, "--factors")})
+    if zooms is not None:
+        sizes = zooms if "," in zooms else f"{zooms},{zooms},{zooms}"
+        return Step("resize", {"zooms": typed.point_of(sizes, "--zooms"), **how})
+    other = only_volume(to, {})
+    grid = {"shape": list(other.shape[:3]), "affine": other.affine.tolist()}
+    return Step("resample", {**grid, **how})
+
+
 def _list_operations(asked: bool) -> None:
     if asked:
         from napari_medvol.ops import OPERATIONS
@@ -204,6 +239,18 @@ VERBS: Final[tuple[Verb, ...]] = (
         napari-medvol align mr.nii.gz moved.nii.gz --to ct.nii.gz
         napari-medvol align mr.nii.gz moved.nii.gz --centre 0,0,0
         napari-medvol align mr.nii.gz moved.nii.gz --matrix mr-to-ct.txt
+        """,
+    ),
+    Verb(
+        "resample",
+        ("resample", "resize", "downsample", "world_aligned"),
+        _resample,
+        """Give a scan another grid: that of another scan, or other voxels.
+
+        \b
+        napari-medvol resample pet.nii.gz on-ct.nii.gz --to ct.nii.gz
+        napari-medvol resample ct.nii.gz iso.nii.gz --zooms 1
+        napari-medvol resample ct.nii.gz small.nii.gz --factors 2,2,1
         """,
     ),
     Verb(

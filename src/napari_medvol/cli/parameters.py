@@ -109,7 +109,7 @@ def point_of(text: str, option: str) -> list[float]:
         x, y, z = (float(part) for part in text.split(","))
     except ValueError as error:
         why = f"{text!r} is not three numbers"
-        raise BatchError(option, why, f"Write RAS+ mm as {option}=-12.5,30,0") from error
+        raise BatchError(option, why, f"Write it as {option}=-12.5,30,0") from error
     return [x, y, z]
 
 
