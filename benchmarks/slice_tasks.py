@@ -97,6 +97,8 @@ def slices_pillow(path: Path) -> Run:
 
 @task
 def slices_limit(path: Path) -> Run:
-    run = _one_by_one(path, lambda file, picture: file.write_bytes(picture), ".raw")
+    # As many bytes as the PNG has: a fourth of the pixels. One thread, so half of it counts
+    # where there are two processors.
+    run = _one_by_one(path, lambda file, p: file.write_bytes(p[: len(p) // 4]), ".raw")
     run.digested = lambda folder: None  # type: ignore[attr-defined]
     return run
