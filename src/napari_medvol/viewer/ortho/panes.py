@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 #: ms. The lines in 3-D wait for the cursor to rest: each move would draw the volume anew.
-_REST_MS = 120
+_REST_MS = 300
 
 
 class SideCanvas(VispyCanvas):
