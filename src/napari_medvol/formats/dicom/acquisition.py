@@ -86,6 +86,9 @@ _FACTS: Final[tuple[tuple[str, str, Callable[[Any], Any]], ...]] = (
     ("ReconstructionMethod", "ReconMethodName", str),
     ("AttenuationCorrectionMethod", "AttenuationCorrection", str),
 )
+_OF_SCANNER: Final = tuple(
+    fact for fact in _FACTS if fact[0] in ("Manufacturer", "ManufacturerModelName")
+)
 _OF_TRACER: Final = (
     ("Radiopharmaceutical", "TracerName", str),
     ("RadionuclideTotalDose", "InjectedRadioactivity", _megabecquerel),
@@ -126,7 +129,7 @@ def facts(volume: Volume) -> dict[str, Any]:
         header = header_of(lead)
     except MedVolError:  # the files are gone: the volume in memory is still worth a file
         return {}
-    found = _found(_FACTS, header, lead)
+    found = _found(_FACTS, header, lead) | _found(_OF_SCANNER, _scanner(header), None)
     tracer = header.get("RadiopharmaceuticalInformationSequence")
     if tracer:
         found |= _found(_OF_TRACER, tracer[0], None)
@@ -135,6 +138,15 @@ def facts(volume: Volume) -> dict[str, Any]:
     _set_axis_values(found, volume)
     found |= _slice_timing(volume, source)
     return found
+
+
+def _scanner(header: Dataset) -> Dataset:
+    """Return what acquired the images, where the file was made by something else."""
+    for item in header.get("ContributingEquipmentSequence") or []:
+        purposes = item.get("PurposeOfReferenceCodeSequence") or []
+        if "109101" in [purpose.get("CodeValue") for purpose in purposes]:  # of acquisition
+            return item
+    return header
 
 
 def _found(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.frames import Frame
+from napari_medvol.formats.dicom.out.classes import ENHANCED
 from napari_medvol.formats.dicom.out.elements import code, item_of
 from napari_medvol.formats.dicom.out.plan import Plan
 from napari_medvol.formats.dicom.out.source import reference
@@ -37,23 +38,41 @@ def set_identity(dataset: Dataset, plan: Plan) -> None:
     dataset.SeriesDescription = plan.volume.name[:_LONGEST] or None
     if lead is None:
         dataset.Manufacturer = _MAKER
-    elif "b" in [axis.name for axis in plan.volume.axes]:
-        _say_who_acquired(dataset)
+    elif _is_taken_for_its_scanner(dataset, plan):
+        _say_who_acquired(dataset, plan.sop_class in ENHANCED.values())
 
 
-def _say_who_acquired(dataset: Dataset) -> None:
-    """Name the scanner as that which acquired, not made, images with directions by the standard.
+def _is_taken_for_its_scanner(dataset: Dataset, plan: Plan) -> bool:
+    """Whether readers would look for a vendor's own ways in the files.
 
-    Readers take directions in files of one image by GE for GE's own, which are along the image.
+    In files of many frames they know each vendor's order of frames; in files of one image they
+    take GE's directions of diffusion weighting for directions along the image.
     """
-    keywords = ("Manufacturer", "ManufacturerModelName", "SoftwareVersions")
+    if plan.sop_class in ENHANCED.values():
+        return True
+    is_ge = str(dataset.get("Manufacturer", "")).upper().startswith("GE")
+    return is_ge and "b" in [axis.name for axis in plan.volume.axes]
+
+
+def _say_who_acquired(dataset: Dataset, in_words: bool) -> None:
+    """Name the scanner as what acquired the images, not as what made the file.
+
+    PS3.3 C.7.5.1: the manufacturer is that of what produced the composite instances. Only in
+    words in files of many frames: dcm2niix finds a manufacturer in nested items, too.
+    """
+    keywords = ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions")
     said = {keyword: dataset.get(keyword) for keyword in keywords if dataset.get(keyword)}
-    if not str(said.get("Manufacturer", "")).upper().startswith("GE"):
-        return
-    purpose = [code("109101", "DCM", "Acquisition Equipment")]
-    others = list(dataset.get("ContributingEquipmentSequence") or [])
-    scanner = item_of(PurposeOfReferenceCodeSequence=purpose, **said)
-    dataset.ContributingEquipmentSequence = [*others, scanner]
+    if said and in_words:
+        names = [str(said[keyword]) for keyword in keywords[:2] if keyword in said]
+        dataset.AcquisitionDeviceProcessingDescription = f"acquired by {' '.join(names)}"[:64]
+    elif said:
+        purpose = [code("109101", "DCM", "Acquisition Equipment")]
+        others = list(dataset.get("ContributingEquipmentSequence") or [])
+        scanner = item_of(PurposeOfReferenceCodeSequence=purpose, **said)
+        dataset.ContributingEquipmentSequence = [*others, scanner]
+    for keyword in keywords:
+        if keyword in dataset:
+            delattr(dataset, keyword)
     dataset.Manufacturer = dataset.ManufacturerModelName = _MAKER
 
 
@@ -67,6 +86,8 @@ def set_origin(dataset: Dataset, plan: Plan, sources: Iterable[Frame]) -> None:
         dataset.SourceImageSequence = references(found)
     dataset.DerivationDescription = description_of(plan.volume.history)
     others = list(dataset.get("ContributingEquipmentSequence") or [])
+    if plan.sop_class in ENHANCED.values():
+        others = []  # see _say_who_acquired
     dataset.ContributingEquipmentSequence = [*others, _equipment()]
 
 
