@@ -440,3 +440,33 @@ def test_one_slice_in_one_file_is_a_plain_image(tmp_path: Path) -> None:
 def test_the_source_is_never_written_over(ct: Volume, tmp_path: Path) -> None:
     with pytest.raises(WriteError, match="never changed"):
         mv.write(ct, tmp_path / "ct", overwrite=True)
+
+
+def test_two_axes_of_counts_do_not_fit_one_file(tmp_path: Path) -> None:
+    axes = (Axis("t", 2.0, "s"), Axis("coil"))
+    volume = Volume(np.zeros((*SHAPE, 2, 2), np.int16), GRIDS["RAS"], axes)
+    with pytest.raises(WriteError, match="cannot tell its axes"):
+        mv.write(volume, tmp_path / "x.dcm")
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_image_has_no_more_columns_than_16_bits_count(tmp_path: Path) -> None:
+    long = np.broadcast_to(np.int16(3), (65536, 1, 1))
+    with pytest.raises(WriteError, match="at most 65535"):
+        mv.write(Volume(long, GRIDS["RAS"]), tmp_path / "x")
+
+
+def test_pixels_beyond_one_file_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_medvol.formats.dicom.out.enhanced._LONGEST", 100)
+    with pytest.raises(WriteError, match="do not fit one file"):
+        mv.write(numbered(SHAPE, np.int16), tmp_path / "x.dcm")
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_scanner_is_named_in_files_of_many_frames(ct: Volume, tmp_path: Path) -> None:
+    mv.write(ct, tmp_path / "x.dcm")
+    ds = pydicom.dcmread(tmp_path / "x.dcm")
+    assert ds.Manufacturer == "napari-medvol"
+    assert "Phantom" in ds.AcquisitionDeviceProcessingDescription

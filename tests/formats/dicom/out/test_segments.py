@@ -196,3 +196,16 @@ def test_labels_that_cannot_be_segments_are_refused(
     with pytest.raises(WriteError, match=words):
         mv.write(labels, tmp_path / "seg.dcm")
     assert not any(tmp_path.iterdir())
+
+
+def test_what_highdicom_refuses_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise ValueError("no such plane")
+
+    monkeypatch.setattr(hd.seg, "Segmentation", refuse)
+    labels = Volume(np.ones(SHAPE, np.uint8), GRIDS["RAS"], kind="labels")
+    with pytest.raises(WriteError, match="highdicom makes no segmentation of it"):
+        mv.write(labels, tmp_path / "seg.dcm")
+    assert not any(tmp_path.iterdir())
