@@ -131,7 +131,7 @@ def test_ten_thousand_rows_are_filtered_without_a_lag() -> None:
     tree.put(rows)
     QApplication.processEvents()
     took = []
-    for words in ("v", "va", "val", "valu", "value", "value 1", "value 12", "value 123", ""):
+    for words in ("v", "va", "value", "value ", "value 1", "value 12", "value 123", ""):
         start = time.perf_counter()
         tree.set_words(words)
         QApplication.processEvents()
