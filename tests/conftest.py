@@ -24,6 +24,17 @@ settings.register_profile(
 settings.load_profile("ci")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let people ask how often widgets are opened and closed: growth shows after a few times."""
+    parser.addoption("--openings", type=int, default=8, help="how often a widget is opened (50)")
+
+
+@pytest.fixture
+def openings(request: pytest.FixtureRequest) -> int:
+    """Return how often a widget is opened, used and closed to see whether anything grows."""
+    return int(request.config.getoption("--openings"))
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Return the folder of real scans, or skip."""

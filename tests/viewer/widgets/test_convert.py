@@ -142,7 +142,7 @@ def test_cancelling_leaves_whole_files_only(viewer: Any, tmp_path: Path) -> None
         nib.load(path).get_fdata()
 
 
-def test_opened_and_closed_often_it_leaves_nothing(viewer: Any) -> None:
+def test_opened_and_closed_often_it_leaves_nothing(viewer: Any, openings: int) -> None:
     show(viewer, [numbered((3, 3, 3))])
 
     def counts() -> tuple[int, int]:
@@ -158,6 +158,6 @@ def test_opened_and_closed_often_it_leaves_nothing(viewer: Any) -> None:
 
     once()
     before = counts()
-    for _ in range(50):
+    for _ in range(openings):
         once()
     assert counts() == before

@@ -270,8 +270,8 @@ def test_whatever_is_there_the_widget_has_a_sensible_state(
     widget.close()
 
 
-def test_fifty_times_opened_used_and_closed_leaves_nothing_behind(
-    make_napari_viewer: Callable[..., Any],
+def test_opened_used_and_closed_often_it_leaves_nothing(
+    make_napari_viewer: Callable[..., Any], openings: int
 ) -> None:
     viewer = make_napari_viewer()
     viewer.add_image(np.zeros((3, 4, 5), np.uint8))
@@ -289,7 +289,7 @@ def test_fifty_times_opened_used_and_closed_leaves_nothing_behind(
 
     use()
     before = [len(emitter.callbacks) for emitter in emitters], len(QApplication.topLevelWidgets())
-    for _ in range(49):
+    for _ in range(openings - 1):
         use()
 
     after = [len(emitter.callbacks) for emitter in emitters], len(QApplication.topLevelWidgets())
