@@ -188,8 +188,8 @@ def callbacks(viewer: Any) -> int:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
-def test_fifty_times_opened_used_and_closed_leaves_nothing_behind(
-    make_napari_viewer: Callable[..., Any], widget: type[Panel]
+def test_opened_used_and_closed_often_it_leaves_nothing(
+    make_napari_viewer: Callable[..., Any], widget: type[Panel], openings: int
 ) -> None:
     viewer = make_napari_viewer()
     show(viewer, [scan(name="CT"), scan(PET, name="PET"), seg()])
@@ -218,7 +218,7 @@ def test_fifty_times_opened_used_and_closed_leaves_nothing_behind(
     once()
     gc.collect()
     windows, connected = len(QApplication.topLevelWidgets()), callbacks(viewer)
-    for _ in range(50):
+    for _ in range(openings):
         once()
     gc.collect()
     settle()
@@ -384,6 +384,21 @@ def test_the_two_layers_are_chosen_and_one_press_lays_one_over_the_other() -> No
 
     assert laid_of(pet) is None
     assert panel.lay.text == "Overlay"
+    panel.close()
+
+
+def test_a_widget_that_was_there_before_the_scans_takes_one_of_each() -> None:
+    viewer = ViewerModel()
+    panel = OverlayWidget(viewer)
+    show(viewer, [scan(name="CT")])
+    show(viewer, [scan(PET, name="PET")])
+    ct, pet = viewer.layers
+    assert panel.reference.value is ct
+    assert panel.layer.value is pet
+
+    panel.toggle()
+    assert panel.status == ""
+    assert laid_of(pet) is not None
     panel.close()
 
 

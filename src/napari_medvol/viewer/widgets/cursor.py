@@ -1,6 +1,7 @@
 """The cursor inspector: what every layer holds at one point."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -54,9 +55,12 @@ class CursorWidget(Panel):
         self.table = probe_view(self.model)
         self.add_native(self.where)
         self.add_native(self.table, stretch=1)
+        #: Whether the mouse moved after the cursor did: what moved last is shown.
+        self._mouse_leads = False
+        self._look_again: Callable[[], None] = self.refresh
         self._later = QTimer(self.native)
         self._later.setSingleShot(True)
-        self._later.timeout.connect(self.refresh)
+        self._later.timeout.connect(self._look)
         self._connect()
         self.refresh()
 
@@ -64,7 +68,7 @@ class CursorWidget(Panel):
         viewer = self.viewer
         self.connect(self.place.native.returnPressed, self.go)
         self.connect(self.copy.changed, self.copy_table)
-        self.connect(self.follow.changed, self.refresh)
+        self.connect(self.follow.changed, self._on_follow)
         self.connect(self.table.selectionModel().selectionChanged, self._select)
         self.connect(viewer.cursor.events.position, self._on_mouse)
         self.connect(viewer.dims.events.point, self._on_cursor)
@@ -88,12 +92,14 @@ class CursorWidget(Panel):
             RAS+ mm.
         """
         point = np.asarray(ras, dtype=np.float64)
+        self._look_again = partial(self.show_at, point)
         self._show([(layer, point) for layer in self._layers()], point)
 
     def refresh(self, *_: Any) -> None:
-        """Show the mouse's or the cursor's place anew."""
+        """Show the mouse's or the cursor's place anew, whichever moved last."""
         viewer = self.viewer
-        at = viewer.cursor.position if self.follow.value else self._cursor_point()
+        is_at_mouse = self.follow.value and self._mouse_leads
+        at = viewer.cursor.position if is_at_mouse else self._cursor_point()
         if len(at) < viewer.dims.ndim or not np.isfinite(at).all():
             at = self._cursor_point()
         self._show_world(at)
@@ -107,6 +113,7 @@ class CursorWidget(Panel):
 
     def _show_world(self, at: Sequence[float]) -> None:
         viewer = self.viewer
+        self._look_again = partial(self._show_world, at)
         if viewer.dims.ndim < 3 or not self._layers():
             self._show([(a, ras_under(viewer, a, at)) for a in self._layers()], None)
             return
@@ -144,11 +151,20 @@ class CursorWidget(Panel):
         """Return layers with voxels, in the order of the layer list."""
         return [a for a in reversed(self.viewer.layers) if isinstance(a, Image | Labels)]
 
+    def _look(self) -> None:
+        self._look_again()
+
+    def _on_follow(self, is_on: bool) -> None:
+        self._mouse_leads = is_on
+        self.refresh()
+
     def _on_mouse(self, event: Any = None) -> None:
+        self._mouse_leads = True
         if self.follow.value and self._is_seen():
             self._show_world(self.viewer.cursor.position)
 
     def _on_cursor(self, event: Any = None) -> None:
+        self._mouse_leads = False
         if self._is_seen():
             self._show_world(self._cursor_point())
 

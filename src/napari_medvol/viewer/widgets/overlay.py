@@ -120,6 +120,7 @@ class OverlayWidget(Panel):
         self.connect(self.save.changed, self._ask_where)
         self.connect(self.edit.changed, self._ask_colours)
         self.connect(self.reference.changed, self._on_reference)
+        self.connect(self.viewer.layers.events.inserted, self._on_inserted)
         self.at_close(self._forget)
         self.at_close(self._stop_blinking)
 
@@ -128,9 +129,18 @@ class OverlayWidget(Panel):
         reference, laid = reference_of(self.viewer), next(overlays(self.viewer), None)
         if reference is not None and reference in self.reference.choices:
             self.reference.value = reference
+        elif self.reference.choices and self.reference.value is self.layer.value:
+            self.reference.value = self.reference.choices[0]
         above = [one for one in self.layer.choices if one is not self.reference.value]
         if laid is not None or above:
             self.layer.value = laid or above[-1]
+
+    def _on_inserted(self, *_: Any) -> None:
+        """Offer the new layer; both boxes of a widget that was there first are on one layer."""
+        for box in (self.reference, self.layer):
+            box.reset_choices()
+        if self.reference.value is self.layer.value:
+            self._choose_roles()
 
     @acting
     def toggle(self, *_: Any) -> None:
