@@ -49,7 +49,12 @@ OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
 _BY_HAND: Final = "edit"
 
 
-def apply(volume: Volume, steps: Iterable[Step]) -> Volume:
+def apply(
+    volume: Volume,
+    steps: Iterable[Step],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Volume:
     """Return what `steps`, one after another, make of a volume.
 
     Parameters
@@ -57,6 +62,9 @@ def apply(volume: Volume, steps: Iterable[Step]) -> Volume:
     volume : Volume
     steps : iterable of Step
         Such as the history of another volume, or those of a recipe.
+    progress : callable, optional
+        Called with (done, in all) between steps, and by steps that tell how far they are. What
+        it raises ends the work.
 
     Returns
     -------
@@ -68,8 +76,12 @@ def apply(volume: Volume, steps: Iterable[Step]) -> Volume:
     StepError
         If a step names no operation, or the operation refuses its parameters.
     """
-    for step in steps:
-        volume = operation_of(step)(volume, **step.params)
+    every = list(steps)
+    for number, step in enumerate(every):
+        progress(number, len(every))
+        operation = operation_of(step)
+        tells = {"progress": progress} if "progress" in signature(operation).parameters else {}
+        volume = operation(volume, **step.params, **tells)
     return volume
 
 

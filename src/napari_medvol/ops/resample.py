@@ -237,6 +237,8 @@ def downsample(
     factors: Sequence[int],
     start: Sequence[int] | None = None,
     blur: Sequence[float] | None = None,
+    *,
+    progress: Tell = lambda done, total: None,
 ) -> Volume:
     """Keep every `factors`-th voxel from `start` on, after a blur against aliasing.
 
@@ -252,6 +254,7 @@ def downsample(
     blur : three numbers, optional
         Standard deviation in voxels; :func:`antialias` of the factors by default, and none for
         labels. Zeros for no blur.
+    progress : callable, optional
 
     Raises
     ------
@@ -279,7 +282,7 @@ def downsample(
     grid[:3, :3] *= steps
     if blur is None:
         blur = antialias(steps) if volume.kind == "image" else (0.0, 0.0, 0.0)
-    made = resample(volume, shape, grid.tolist(), "nearest", 0.0, blur)
+    made = resample(volume, shape, grid.tolist(), "nearest", 0.0, blur, progress=progress)
     whole = [int(f) for f in steps], [int(a) for a in firsts], [float(s) for s in blur]
     params = dict(zip(("factors", "start", "blur"), whole, strict=True))
     return _said(made, volume, Step("downsample", params))
@@ -289,6 +292,8 @@ def world_aligned(
     volume: Volume,
     zooms: Sequence[float] | float | None = None,
     interpolation: Interpolation = "auto",
+    *,
+    progress: Tell = lambda done, total: None,
 ) -> Volume:
     """Return an oblique volume on the smallest grid along the axes of world that holds it.
 
@@ -301,6 +306,7 @@ def world_aligned(
         Voxel sizes along i, j, k, mm; those of the volume by default.
     interpolation
         As for :func:`resample`.
+    progress : callable, optional
 
     Raises
     ------
@@ -321,7 +327,7 @@ def world_aligned(
     grid = np.eye(4)
     grid[:3, :3] = direction * sizes
     grid[:3, 3] = direction @ (low - slack / 2)
-    made = resample(volume, shape, grid.tolist(), interpolation)
+    made = resample(volume, shape, grid.tolist(), interpolation, progress=progress)
     params = {"zooms": sizes.tolist(), "interpolation": interpolation}
     return _said(made, volume, Step("world_aligned", params))
 

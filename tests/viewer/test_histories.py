@@ -1,0 +1,171 @@
+"""Results of widgets: shown, undone, redone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_medvol import volume_of
+from napari_medvol.errors import StepError
+from napari_medvol.viewer.histories import (
+    derive_layer,
+    journal_of,
+    redo,
+    remember,
+    show_result,
+    undo,
+)
+from napari_medvol.viewer.opening import show
+from napari_medvol.volume import Step, Volume
+from tests.phantoms.volumes import affine_along, numbered, rotated
+
+CROP = Step("crop", {"start": (1, 1, 1), "stop": (4, 5, 6)})
+SCALE = Step("scale", {"slope": 2.0, "intercept": 5.0})
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Any) -> Any:
+    return make_napari_viewer()
+
+
+def scans(viewer: Any, *, askew: bool = False) -> Any:
+    affine = rotated(affine_along("LPS"), 20) if askew else affine_along("LPS")
+    show(viewer, [numbered((5, 6, 7), affine=affine), numbered((3, 3, 3))])
+    return viewer.layers[0]
+
+
+def test_a_result_is_a_new_layer_above_its_hidden_source_and_undo_brings_that_back(
+    viewer: Any,
+) -> None:
+    layer = scans(viewer)
+    source = volume_of(layer)
+    layer.contrast_limits, layer.colormap, layer.gamma = (3, 50), "magma", 0.7
+
+    made = derive_layer(viewer, layer, [CROP])
+
+    assert list(viewer.layers)[:2] == [layer, made]
+    assert made.name == "p crop"
+    assert not layer.visible
+    assert made.visible
+    assert viewer.layers.selection.active is made
+    assert (tuple(made.contrast_limits), made.colormap.name, made.gamma) == ((3, 50), "magma", 0.7)
+    assert volume_of(made).shape == (3, 4, 5)
+    assert undo(viewer) == "crop of p"
+    assert made not in viewer.layers
+    assert layer.visible
+    assert volume_of(layer) is source
+    assert redo(viewer) == "crop of p"
+    assert list(viewer.layers)[:2] == [layer, made]
+    assert volume_of(made).history == (CROP,)
+    assert redo(viewer) == ""
+
+
+def test_in_place_one_stands_for_the_other_at_the_same_height(viewer: Any) -> None:
+    layer = scans(viewer, askew=True)
+    other = viewer.layers[1]
+
+    first = derive_layer(viewer, layer, [CROP], in_place=True)
+    second = derive_layer(viewer, first, [Step("orient", {"axcodes": "RAS"})], in_place=True)
+
+    assert list(viewer.layers) == [second, other]
+    assert second.name == "p"
+    assert undo(viewer) == "orient of p"
+    assert list(viewer.layers) == [first, other]
+    undo(viewer)
+    assert list(viewer.layers) == [layer, other]
+    assert undo(viewer) == ""
+    redo(viewer)
+    redo(viewer)
+    assert list(viewer.layers) == [second, other]
+    assert [step.op for step in volume_of(second).history] == ["crop", "orient"]
+
+
+def test_other_values_get_a_contrast_of_their_own(viewer: Any) -> None:
+    layer = scans(viewer)
+    layer.contrast_limits = (3, 50)
+
+    made = derive_layer(viewer, layer, [SCALE])
+
+    assert tuple(made.contrast_limits) != (3, 50)
+
+
+def test_a_refused_step_leaves_everything_as_it_was(viewer: Any) -> None:
+    layer = scans(viewer)
+    before = list(viewer.layers)
+
+    with pytest.raises(StepError):
+        derive_layer(viewer, layer, [Step("crop", {"start": [9, 9, 9], "stop": [3, 3, 3]})])
+
+    assert list(viewer.layers) == before
+    assert layer.visible
+    assert not journal_of(viewer).done
+
+
+def test_what_was_deleted_by_hand_meanwhile_is_no_hindrance(viewer: Any) -> None:
+    layer = scans(viewer)
+    made = derive_layer(viewer, layer, [CROP])
+    viewer.layers.remove(made)
+    undo(viewer)
+    assert layer.visible
+    redo(viewer)
+    viewer.layers.clear()
+
+    undo(viewer)
+
+    assert list(viewer.layers) == [layer]
+
+
+def test_new_work_forgets_what_was_undone_and_tells_of_it() -> None:
+    viewer = ViewerModel()
+    layer = scans(viewer)
+    heard: list[Any] = []
+    journal_of(viewer).events.changed.connect(heard.append)
+    derive_layer(viewer, layer, [CROP])
+    undo(viewer)
+
+    derive_layer(viewer, layer, [SCALE])
+
+    assert len(heard) == 3
+    assert redo(viewer) == ""
+    assert undo(viewer) == "scale of p"
+
+
+def test_several_results_are_undone_together() -> None:
+    viewer = ViewerModel()
+    (layer,) = show(viewer, [numbered((4, 4, 4, 3))])
+    from napari_medvol.ops.frames import split
+
+    show_result(viewer, layer, split(volume_of(layer)))
+
+    assert len(viewer.layers) == 4
+    undo(viewer)
+    assert list(viewer.layers) == [layer]
+
+
+def test_complex_values_come_as_two_layers() -> None:
+    viewer = ViewerModel()
+    values = np.ones((4, 4, 4)) * (1 + 2j)
+    layer = show(viewer, [Volume(values, affine_along("LPS"))])[0]
+
+    made = show_result(viewer, layer, volume_of(layer))
+
+    assert len(made) == 2
+    undo(viewer)
+    assert len(viewer.layers) == 2
+
+
+def test_what_others_added_is_undone_and_redone_as_they_left_it() -> None:
+    viewer = ViewerModel()
+    layer = scans(viewer)
+    made = viewer.add_image(np.zeros((3, 3, 3)), name="by hand")
+    remember(viewer, layer, [made], "crop", was_visible=True)
+
+    undo(viewer)
+    assert made not in viewer.layers
+    redo(viewer)
+
+    assert made in viewer.layers
+    assert layer.visible
