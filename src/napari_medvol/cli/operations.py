@@ -95,7 +95,10 @@ def _relabel(
 def _align(
     volume: Any,
     to: Annotated[
-        Path | None, typer.Option(help="Bring the centre of the grid to that of this scan.")
+        Path | None,
+        typer.Option(
+            "--to", "--centres-of", help="Bring the centre of the grid to that of this scan."
+        ),
     ] = None,
     centre: Annotated[
         str | None, typer.Option(help="Bring the centre of the grid to x,y,z (RAS+ mm).")
@@ -106,13 +109,28 @@ def _align(
     matrix: Annotated[
         Path | None, typer.Option(help="Move by a file of 4×4 numbers, RAS+ mm to RAS+ mm.")
     ] = None,
+    transform: Annotated[
+        Path | None,
+        typer.Option(help="Move by a file of ITK, ANTs, FSL, FreeSurfer or MNI; .mat is FSL's."),
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="The scan that --transform leads to: FSL needs it.")
+    ] = None,
+    register: Annotated[
+        Path | None, typer.Option(help="Look for the motion onto this scan (SimpleITK).")
+    ] = None,
+    motion: Annotated[str, typer.Option(help="With --register: rigid or affine.")] = "rigid",
 ) -> Any:
     from napari_medvol.volume import Step
 
-    given = [one for one in (to, centre, origin, matrix) if one is not None]
+    given = [o for o in (to, centre, origin, matrix, transform, register) if o is not None]
     if len(given) != 1:
-        why = "it takes one of --to, --centre, --origin and --matrix"
+        why = "it takes one of --to, --centre, --origin, --matrix, --transform and --register"
         raise BatchError("align", why, "See align --help")
+    if transform is not None:
+        return _transformed(volume, transform, reference)
+    if register is not None:
+        return _registered(volume, register, motion)
     if matrix is not None:
         return Step("move", {"matrix": typed.matrix_of(matrix)})
     if origin is not None:
@@ -122,6 +140,25 @@ def _align(
     from napari_medvol.ops.move import centre_of
 
     return Step("align_centres", {"centre": centre_of(only_volume(to, {})).tolist()})
+
+
+def _transformed(volume: Volume, transform: Path, reference: Path | None) -> Step:
+    from napari_medvol.formats.transforms import read_transform
+    from napari_medvol.volume import Step
+
+    fixed = None if reference is None else only_volume(reference, {})
+    matrix = read_transform(transform, moving=volume, fixed=fixed)
+    return Step("move", {"matrix": matrix.tolist()})
+
+
+def _registered(volume: Volume, reference: Path, motion: Any) -> Step:
+    from napari_medvol.registration import register
+    from napari_medvol.volume import Step
+
+    fixed = only_volume(reference, {})
+    with progress_of("registering") as progress:
+        found = register(volume, fixed, motion, progress=progress)
+    return Step("move", {"matrix": found.matrix.tolist()})
 
 
 def _resample(
@@ -233,12 +270,15 @@ VERBS: Final[tuple[Verb, ...]] = (
         "align",
         ("align_centres", "set_origin", "move"),
         _align,
-        """Move a scan: its centre or origin to a point, or by a matrix.
+        """Move a scan: its centre or origin to a point, by a matrix, or onto another.
 
         \b
         napari-medvol align mr.nii.gz moved.nii.gz --to ct.nii.gz
         napari-medvol align mr.nii.gz moved.nii.gz --centre 0,0,0
         napari-medvol align mr.nii.gz moved.nii.gz --matrix mr-to-ct.txt
+        napari-medvol align mr.nii.gz moved.nii.gz --transform mr-to-ct.tfm
+        napari-medvol align mr.nii.gz moved.nii.gz --transform flirt.mat --reference ct.nii.gz
+        napari-medvol align mr.nii.gz moved.nii.gz --register ct.nii.gz
         """,
     ),
     Verb(

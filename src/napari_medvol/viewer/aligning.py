@@ -1,0 +1,302 @@
+"""One layer put elsewhere, live: by numbers, by the mouse, by a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_medvol import affines
+from napari_medvol.affines import Affine
+from napari_medvol.errors import LayerError, MedVolError
+from napari_medvol.ops import apply
+from napari_medvol.ops.move import centre_of
+from napari_medvol.viewer import notify
+from napari_medvol.viewer.coordinates import millimetres
+from napari_medvol.viewer.layers import moved_record
+from napari_medvol.viewer.oblique import put, rename
+from napari_medvol.viewer.onto import fresh_record, onto_reference
+from napari_medvol.viewer.overlaying import laid_of
+from napari_medvol.viewer.places import to_ras
+from napari_medvol.viewer.roles import reference_of
+from napari_medvol.viewer.shown import Shown, metadata, record_of
+from napari_medvol.viewer.volumes import volume_of
+from napari_medvol.views.geometry_facts import decomposed
+from napari_medvol.volume import Step, Volume
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+Vector = NDArray[np.float64]
+
+#: Modifiers of a drag with the left button.
+MOVES: Final = frozenset({"Control"})
+TURNS: Final = frozenset({"Control", "Shift"})
+
+_SPACE: Final = 3
+
+
+class Alignment:
+    """A layer on its way: where it was, and the pose that it has now.
+
+    The layer always carries the scan at its present pose, so that saving or measuring it in
+    between is right. napari draws turned voxels at a wrong place in 2-D, so the layer is never
+    turned by its own transform: it gets another reslice of the same voxels.
+
+    Parameters
+    ----------
+    viewer : Viewer or ViewerModel
+    layer : Image or Labels
+
+    Raises
+    ------
+    LayerError
+        If the layer holds no volume.
+    """
+
+    def __init__(self, viewer: ViewerModel, layer: Layer) -> None:
+        if layer.ndim < _SPACE or getattr(layer, "multiscale", False):
+            why = "is a single picture" if layer.ndim < _SPACE else "is a pyramid of pictures"
+            raise LayerError(f"layer {layer.name!r}", why, "Choose a layer of a volume")
+        self.viewer, self.layer = viewer, layer
+        self._record = fresh_record(layer)
+        self.base = self._record.volume
+        self.volume: Volume = self.base
+        self.step: Step | None = None
+        if (millimetres(layer.units) != 1).any():
+            layer.units = (*layer.units[:-_SPACE], "mm", "mm", "mm")
+
+    @property
+    def matrix(self) -> Affine:
+        """The pose: RAS+ mm before to RAS+ mm now."""
+        if self.step is None:
+            return np.eye(4)
+        if self.step.op == "move":
+            return np.array(self.step.params["matrix"])
+        moved = np.eye(4)
+        moved[:3, 3] = self.volume.affine[:3, 3] - self.base.affine[:3, 3]
+        return moved
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether somebody else gave the layer another scan, or it is gone."""
+        record = record_of(self.layer)
+        if self.layer not in self.viewer.layers:
+            return True
+        if self.step is None and record is None:
+            return False
+        return volume_of(self.layer) is not self.volume
+
+    def put(self, step: Step | None) -> None:
+        """Show the scan as it was, and one step after it.
+
+        Raises
+        ------
+        StepError
+            If the step refuses its parameters; the layer stays as it is.
+        """
+        volume = self.base if step is None else apply(self.base, [step])
+        record = self._record if step is None else moved_record(self._record, volume)
+        self.volume, self.step = volume, step
+        _show(self.viewer, self.layer, record)
+
+    def move_to(self, matrix: ArrayLike) -> None:
+        """Give the layer a pose."""
+        motion = np.asarray(matrix, dtype=np.float64)
+        is_home = np.array_equal(motion, np.eye(4))
+        self.put(None if is_home else Step("move", {"matrix": motion.tolist()}))
+
+    def shift(self, by: ArrayLike) -> None:
+        """Move the layer by millimetres along R, A and S."""
+        self.move_to(translation(by) @ self.matrix)
+
+    def turn_to(self, degrees: Sequence[float], about: ArrayLike) -> None:
+        """Give the pose other angles about x, y, z; the point `about`, RAS+ mm, stays."""
+        wanted = rotation(degrees)
+        now = np.eye(4)
+        now[:3, :3] = decomposed(self.matrix).rotation
+        self.move_to(around(about, wanted @ now.T) @ self.matrix)
+
+    def centre_on(self, other: Volume) -> None:
+        """Bring the middle of the grid to that of another scan's: a translation only."""
+        centre = centre_of(other)
+        if self.step is None or self.step.op != "move":
+            self.put(Step("align_centres", {"centre": centre.tolist()}))
+        else:
+            self.shift(centre - centre_of(self.volume))
+
+    def begin_at(self, origin: Sequence[float]) -> None:
+        """Bring the centre of the first voxel to a point, RAS+ mm."""
+        if self.step is None or self.step.op != "move":
+            self.put(Step("set_origin", {"origin": list(origin)}))
+        else:
+            apply(self.volume, [Step("set_origin", {"origin": list(origin)})])
+            self.shift(np.asarray(origin) - self.volume.affine[:3, 3])
+
+    @property
+    def offset(self) -> Vector:
+        """How far the middle of the grid is from where it was, along R, A, S, mm."""
+        return centre_of(self.volume) - centre_of(self.base)
+
+    @property
+    def angles(self) -> Vector:
+        """Rotation about x, y, z, degrees, about static axes."""
+        return decomposed(self.matrix).angles
+
+    def reset(self) -> None:
+        """Put the layer back: it carries the very scan that it had."""
+        self.put(None)
+
+    def keep(self) -> None:
+        """Make the pose the layer's own place: from here on it was never elsewhere."""
+        if self.step is None:
+            return
+        self._record = moved_record(self._record, self.volume)
+        self.base, self.step = self.volume, None
+        _show(self.viewer, self.layer, self._record)
+
+
+def _show(viewer: ViewerModel, layer: Layer, record: Shown) -> None:
+    before, laid, reference = record_of(layer), laid_of(layer), reference_of(viewer)
+    if laid is not None and reference is not None and reference is not layer:
+        record = onto_reference(record, reference, laid.comparison)
+    layer.metadata = {**layer.metadata, **metadata(record)}
+    if before is not None:
+        rename(layer, before, record)
+    put(layer, None, record.face(viewer.dims.ndisplay))
+    layer.refresh()
+
+
+def translation(by: ArrayLike) -> Affine:
+    """Return the motion by three numbers, mm."""
+    matrix = np.eye(4)
+    matrix[:3, 3] = np.asarray(by, dtype=np.float64)
+    return matrix
+
+
+def rotation(degrees: Sequence[float]) -> Affine:
+    """Return the rotation about x, then y, then z through the origin; static axes, degrees."""
+    whole = np.eye(4)
+    for axis, angle in enumerate(degrees):
+        whole = about_axis(np.eye(3)[axis], np.radians(angle)) @ whole
+    return whole
+
+
+def about_axis(axis: Vector, angle: float) -> Affine:
+    """Return the rotation about a unit vector through the origin, radians (Rodrigues)."""
+    x, y, z = axis
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    turn = np.eye(4)
+    turn[:3, :3] += np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    return turn
+
+
+def around(point: ArrayLike, turn: Affine) -> Affine:
+    """Return a rotation that leaves `point` where it is."""
+    here = np.asarray(point, dtype=np.float64)
+    return translation(here) @ turn @ translation(-here)
+
+
+def drag_pose(
+    model: ViewerModel,
+    alignment: Callable[[], Alignment | None],
+    pivot: Callable[[], ArrayLike],
+    after: Callable[[], None] = lambda: None,
+) -> Callable[[], None]:
+    """Let the left button with Ctrl move the layer in plane, with Ctrl and Shift turn it.
+
+    Parameters
+    ----------
+    model : Viewer or ViewerModel
+        Whose canvas it is; side viewers, too.
+    alignment : callable
+        Gives what is to be moved, or None.
+    pivot : callable
+        Gives the point that stays when turning, RAS+ mm.
+    after : callable, optional
+        Called after every move of the mouse that moved the layer.
+
+    Returns
+    -------
+    callable
+        Ends it.
+    """
+
+    def drag(model: ViewerModel, event: Any) -> Iterator[None]:
+        keys = frozenset(event.modifiers)
+        if event.button != 1 or keys not in (MOVES, TURNS) or model.dims.ndisplay != 2:
+            return
+        try:
+            moving = alignment()
+        except MedVolError as error:
+            notify.fail(error)
+            return
+        if moving is not None:
+            motion = partial(_turned, model, pivot()) if keys == TURNS else _shifted
+            yield from _dragged(model, moving, event, motion, after)
+
+    model.mouse_drag_callbacks.insert(0, drag)
+    return partial(_without, model.mouse_drag_callbacks, drag)
+
+
+def _dragged(
+    model: ViewerModel,
+    moving: Alignment,
+    event: Any,
+    motion: Callable[[Vector, Vector], Affine],
+    after: Callable[[], None],
+) -> Iterator[None]:
+    start, before = to_ras(model, event.position), moving.matrix
+    camera = getattr(model, "scene", model).camera
+    pans, camera.mouse_pan = camera.mouse_pan, False
+    event.handled = True
+    try:
+        yield
+        while event.type == "mouse_move":
+            moving.move_to(motion(start, to_ras(model, event.position)) @ before)
+            after()
+            event.handled = True
+            yield
+    finally:
+        camera.mouse_pan = pans
+
+
+def _shifted(start: Vector, now: Vector) -> Affine:
+    return translation(now - start)
+
+
+def _turned(model: ViewerModel, pivot: ArrayLike, start: Vector, now: Vector) -> Affine:
+    """Return the turn, about the line of sight through a point, that the mouse made."""
+    normal = line_of_sight(model)
+    centre = np.asarray(pivot, dtype=np.float64)
+    one, other = (p - centre - normal * ((p - centre) @ normal) for p in (start, now))
+    angle = np.arctan2(normal @ np.cross(one, other), one @ other)
+    return around(centre, about_axis(normal, float(angle)))
+
+
+def line_of_sight(model: ViewerModel) -> Vector:
+    """Return the axis across the plane that a viewer shows, a unit vector in RAS+."""
+    ndim = model.dims.ndim
+    step = np.zeros(_SPACE)
+    step[model.dims.order[-_SPACE] - (ndim - _SPACE)] = 1.0
+    away = to_ras(model, step) - to_ras(model, np.zeros(_SPACE))
+    return away / np.linalg.norm(away)
+
+
+def _without(callbacks: list[Any], callback: Any) -> None:
+    if callback in callbacks:
+        callbacks.remove(callback)
+
+
+def grid_step(volume: Volume) -> dict[str, Any]:
+    """Return what the operation ``resample`` needs to put another scan on this one's grid."""
+    return {"shape": list(volume.shape[:3]), "affine": np.array(volume.affine).tolist()}
+
+
+def farthest(one: Volume, other: Volume) -> float:
+    """Return how far the corner that moved most is from where it was, mm."""
+    return affines.corner_displacement(one.affine, other.affine, one.shape)
