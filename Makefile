@@ -18,6 +18,7 @@ bench: .venv/.complete  ## ratios against the best peers; ARGS="--only 5"
 pictures: .venv/.complete  ## draw the pictures of docs/ anew; needs the real scans
 	$(BIN)/python tools/pictures.py
 	$(SCREEN) $(BIN)/python tools/overlay_picture.py
+	$(SCREEN) $(BIN)/python tools/course_pictures.py
 clean:                  ## forget the environment and what was built
 	rm -rf .venv dist build demo.png .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 .venv/.complete: pyproject.toml hatch_build.py tools/environment.py

@@ -329,3 +329,20 @@ def test_an_error_of_work_behind_is_said() -> None:
 
     assert panel.status == "a: b. c."
     panel.close()
+
+
+def test_what_stretches_has_all_the_height_that_a_dock_leaves(
+    make_napari_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(900, 900)
+    panel = EchoWidget(viewer)
+    picture = QLabel("a picture")
+    panel.add_native(picture, stretch=1)
+    viewer.window.add_dock_widget(panel, name="Echo", area="right")
+    settle()
+
+    assert picture.height() > 0.7 * panel.native.height()
+    assert panel.native.height() > 500
+    viewer.window.remove_dock_widget(panel.native)
+    settle()

@@ -146,6 +146,11 @@ class Panel(Container[Widget]):
         """Put a Qt widget under what is there, above the status line."""
         layout = self.native.layout()
         layout.insertWidget(layout.count() - 1, widget, stretch)
+        if stretch:
+            # Else napari docks it with an empty stretch below, which takes half of the height.
+            policy = self.native.sizePolicy()
+            policy.setVerticalPolicy(QSizePolicy.Policy.Expanding)
+            self.native.setSizePolicy(policy)
 
     def close(self) -> None:
         """Close for good."""
