@@ -13,6 +13,13 @@ from numpy.typing import NDArray
 from napari_medvol import affines
 from napari_medvol.errors import GeometryError, StepError
 from napari_medvol.ops.chunks import room_for
+from napari_medvol.ops.grids import (
+    resized_grid,
+    several,
+    sizes_of,
+    thinned_grid,
+    world_aligned_grid,
+)
 from napari_medvol.ops.sampling import Sampler, sampler_of
 from napari_medvol.volume import Step, Volume
 
@@ -109,15 +116,11 @@ def _grid(volume: Volume, affine: Any, shape: Any) -> tuple[Matrix, tuple[int, i
     except (GeometryError, TypeError, ValueError) as error:
         why = error.why if isinstance(error, GeometryError) else str(error)
         raise StepError(what, f"the affine {why}", "Give four rows of four numbers") from error
-    lengths = _several(shape)
+    lengths = several(shape)
     if len(lengths) != 3 or not all(float(n).is_integer() and n >= 1 for n in lengths):
         raise StepError(what, f"{shape!r} is no shape of three axes", "Give three lengths above 0")
     i, j, k = (int(n) for n in lengths)
     return grid, (i, j, k)
-
-
-def _several(given: Any) -> tuple[Any, ...]:
-    return tuple(given) if np.iterable(given) else ()
 
 
 def _interpolation(volume: Volume, asked: str) -> str:
@@ -138,7 +141,7 @@ def _interpolation(volume: Volume, asked: str) -> str:
 
 
 def _blur(volume: Volume, blur: Any) -> tuple[float, float, float]:
-    sigma = _several(blur)
+    sigma = several(blur)
     if len(sigma) != 3 or not all(np.isfinite(s) and s >= 0 for s in sigma):
         why = f"{blur!r} is no standard deviation for three axes"
         raise StepError(f"resample {volume.name!r}", why, "Give three numbers, 0 or more")
@@ -202,11 +205,8 @@ def resize(
     StepError
         If a size is not above 0, or the result would not fit the memory.
     """
-    sizes = _sizes("resize", volume, zooms)
-    old = affines.zooms(volume.affine)
-    extent = np.asarray(volume.shape[:3]) * old
-    shape = [max(1, round(float(n))) for n in extent / sizes]
-    grid = centred_grid(volume.affine, volume.shape, sizes, shape)
+    shape, grid = resized_grid(volume, zooms)
+    sizes, old = sizes_of("resize", volume, zooms), affines.zooms(volume.affine)
     is_image = volume.kind == "image" and antialiased
     blur = antialias((sizes / old).tolist()) if is_image else (0.0, 0.0, 0.0)
     made = resample(volume, shape, grid.tolist(), interpolation, 0.0, blur, progress=progress)
@@ -217,19 +217,6 @@ def resize(
 def _said(made: Volume, volume: Volume, step: Step) -> Volume:
     """Return the result with the step that was asked for, which fits other grids too."""
     return replace(made, history=(*volume.history, step))
-
-
-def centred_grid(
-    affine: Matrix, shape: Sequence[int], sizes: Any, new_shape: Sequence[int]
-) -> Matrix:
-    """Return the affine of a grid with the same centre and directions, and voxels of `sizes`."""
-    grid = np.array(affine, dtype=np.float64)
-    grid[:3, :3] *= np.asarray(sizes) / affines.zooms(affine)
-    middle, new_middle = (
-        (np.asarray(s[:3], dtype=np.float64) - 1) / 2 for s in (shape, new_shape)
-    )
-    grid[:3, 3] = affines.apply_affine(affine, middle) - grid[:3, :3] @ new_middle
-    return grid
 
 
 def downsample(
@@ -261,29 +248,11 @@ def downsample(
     StepError
         If the numbers leave no voxel.
     """
-    steps = _several(factors)
-    halves: tuple[Any, ...] = tuple(int(f) // 2 for f in steps)
-    firsts = halves if start is None else _several(start)
-    lengths = volume.shape[:3]
-    is_whole = all(float(n).is_integer() for n in (*steps, *firsts))
-    if (
-        len(steps) != 3
-        or len(firsts) != 3
-        or not is_whole
-        or not all(f >= 1 and 0 <= a < n for f, a, n in zip(steps, firsts, lengths, strict=True))
-    ):
-        raise StepError(
-            f"downsample {volume.name!r}",
-            f"factors {list(steps)} from voxel {list(firsts)} leave nothing of {lengths}",
-            "Give three factors of 1 or more, and a first voxel inside",
-        )
-    shape = [len(range(int(a), n, int(f))) for a, n, f in zip(firsts, lengths, steps, strict=True)]
-    grid = np.array(affines.cropped(volume.affine, firsts))
-    grid[:3, :3] *= steps
+    shape, grid, firsts = thinned_grid(volume, factors, start)
     if blur is None:
-        blur = antialias(steps) if volume.kind == "image" else (0.0, 0.0, 0.0)
+        blur = antialias(factors) if volume.kind == "image" else (0.0, 0.0, 0.0)
     made = resample(volume, shape, grid.tolist(), "nearest", 0.0, blur, progress=progress)
-    whole = [int(f) for f in steps], [int(a) for a in firsts], [float(s) for s in blur]
+    whole = [int(f) for f in factors], firsts, [float(s) for s in blur]
     params = dict(zip(("factors", "start", "blur"), whole, strict=True))
     return _said(made, volume, Step("downsample", params))
 
@@ -313,34 +282,12 @@ def world_aligned(
     StepError
         If a size is not above 0, or the result would not fit the memory.
     """
-    sizes = (
-        affines.zooms(volume.affine) if zooms is None else _sizes("world_aligned", volume, zooms)
-    )
-    axes = affines.orientation(volume.affine)
-    direction = np.zeros((3, 3))
-    direction[axes[:, 0], np.arange(3)] = axes[:, 1]
-    inside = direction.T @ affines.apply_affine(volume.affine, affines.corners(volume.shape)).T
-    # A corner voxel reaches half its size beyond its centre; centres are what grids count.
-    low, high = inside.min(axis=1), inside.max(axis=1)
-    shape = [max(1, int(np.ceil(round(float(n), 6))) + 1) for n in (high - low) / sizes]
-    slack = (np.asarray(shape) - 1) * sizes - (high - low)
-    grid = np.eye(4)
-    grid[:3, :3] = direction * sizes
-    grid[:3, 3] = direction @ (low - slack / 2)
+    shape, grid = world_aligned_grid(volume, zooms)
     made = resample(volume, shape, grid.tolist(), interpolation, progress=progress)
-    params = {"zooms": sizes.tolist(), "interpolation": interpolation}
+    asked = affines.zooms(volume.affine) if zooms is None else zooms
+    sizes = sizes_of("world_aligned", volume, asked).tolist()
+    params = {"zooms": sizes, "interpolation": interpolation}
     return _said(made, volume, Step("world_aligned", params))
-
-
-def _sizes(op: str, volume: Volume, given: Any) -> Matrix:
-    try:
-        sizes = np.broadcast_to(np.asarray(given, dtype=np.float64), (3,))
-    except (TypeError, ValueError):
-        sizes = np.zeros(3)
-    if not (np.isfinite(sizes).all() and (sizes > 0).all()):
-        why = f"{given!r} is no voxel size"
-        raise StepError(f"{op} {volume.name!r}", why, "Give one or three numbers above 0, mm")
-    return np.array(sizes)
 
 
 def needed_bytes(volume: Volume, shape: Sequence[int]) -> int:
