@@ -215,6 +215,14 @@ def read_header(path: Path, is_pair: bool) -> tuple[NiftiHeader, list[Finding]]:
     return header, findings
 
 
+def field_offset(header: NiftiHeader, name: str) -> tuple[int, np.dtype[Any]]:
+    """Return the byte of the header at which a field begins, and its type in the file."""
+    form = (_NIFTI1 if header.version == 1 else _NIFTI2).newbyteorder(header.byte_order)
+    assert form.fields is not None
+    kind, at = form.fields[name][:2]
+    return int(at), kind
+
+
 def _kind_of(path: Path, head: bytes) -> tuple[ByteOrder, int, list[Finding]]:
     """Return byte order and version, by sizeof_hdr or else by the magic and dim[0]."""
     order: ByteOrder

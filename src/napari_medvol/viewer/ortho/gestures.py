@@ -53,7 +53,8 @@ class Gestures:
 
     def drag(self, model: ViewerModel, event: Any) -> Iterator[None]:
         """Move the cursor with the left button, zoom with the right, move with the middle."""
-        if event.modifiers or (event.button == _LEFT and not _is_free(model)):
+        is_taken = event.handled or (event.button == _LEFT and not _is_free(model))
+        if event.modifiers or is_taken:
             return
         act = {_LEFT: self._point, _RIGHT: self._zoom, _MIDDLE: self._move}.get(event.button)
         if act is None:
