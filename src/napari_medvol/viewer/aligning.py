@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_medvol import affines
 from napari_medvol.affines import Affine
 from napari_medvol.errors import LayerError, MedVolError
 from napari_medvol.ops import apply
 from napari_medvol.ops.move import centre_of
 from napari_medvol.viewer import notify
 from napari_medvol.viewer.coordinates import millimetres
+from napari_medvol.viewer.histories import show_result
 from napari_medvol.viewer.layers import moved_record
 from napari_medvol.viewer.oblique import put, rename
 from napari_medvol.viewer.onto import fresh_record, onto_reference
-from napari_medvol.viewer.overlaying import laid_of
+from napari_medvol.viewer.overlaying import laid_of, overlay
 from napari_medvol.viewer.places import to_ras
 from napari_medvol.viewer.roles import reference_of
 from napari_medvol.viewer.shown import Shown, metadata, record_of
@@ -151,13 +151,31 @@ class Alignment:
         """Put the layer back: it carries the very scan that it had."""
         self.put(None)
 
-    def keep(self) -> None:
-        """Make the pose the layer's own place: from here on it was never elsewhere."""
-        if self.step is None:
-            return
-        self._record = moved_record(self._record, self.volume)
-        self.base, self.step = self.volume, None
-        _show(self.viewer, self.layer, self._record)
+    def keep(self) -> Layer:
+        """Make the pose the place of the scan, and return the layer that stands for it now.
+
+        The old layer goes back to where it was, and comes back when this is undone.
+        """
+        moved, laid, reference = self.volume, laid_of(self.layer), reference_of(self.viewer)
+        self.reset()
+        made = show_result(self.viewer, self.layer, moved, in_place=True)[0]
+        if laid is not None and reference is not None:
+            overlay(
+                self.viewer,
+                made,
+                reference,
+                colormap=laid.base or "hot",
+                opacity=laid.opacity,
+                limits=None if laid.base is None else laid.limits,
+                threshold=laid.threshold,
+                blending=self.layer.blending,
+            )
+        return made
+
+    def bake(self, resampled: Volume) -> Layer:
+        """Show the moved scan on another grid as a new layer; this one goes back, hidden."""
+        self.reset()
+        return show_result(self.viewer, self.layer, resampled)[0]
 
 
 def _show(viewer: ViewerModel, layer: Layer, record: Shown) -> None:
@@ -295,8 +313,3 @@ def _without(callbacks: list[Any], callback: Any) -> None:
 def grid_step(volume: Volume) -> dict[str, Any]:
     """Return what the operation ``resample`` needs to put another scan on this one's grid."""
     return {"shape": list(volume.shape[:3]), "affine": np.array(volume.affine).tolist()}
-
-
-def farthest(one: Volume, other: Volume) -> float:
-    """Return how far the corner that moved most is from where it was, mm."""
-    return affines.corner_displacement(one.affine, other.affine, one.shape)

@@ -26,7 +26,6 @@ from napari_medvol.formats.transforms import DIALECTS, read_transform, write_tra
 from napari_medvol.ops.resample import resample
 from napari_medvol.registration import MOTIONS, Reached, Registration, is_available, register
 from napari_medvol.viewer.aligning import Alignment, drag_pose, grid_step
-from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.ortho import side_viewers
 from napari_medvol.viewer.ortho.cursor import cursor_of
 from napari_medvol.viewer.volumes import volume_of
@@ -351,11 +350,10 @@ class AlignWidget(Panel):
         moving = self.alignment()
         if moving.step is None:
             raise StepError("align", "the layer was not moved", "Move it first")
-        moved = moving.volume
-        moving.keep()
-        self._alignment = None
-        self.refresh()
-        self.say(f"{moved.name} was moved: {moved.history[-1].op}")
+        said = f"{moving.layer.name} was moved: {moving.step.op.replace('_', ' ')}"
+        self.layer.value = moving.keep()
+        self._on_layer()
+        self.say(said)
 
     @acting
     def resample(self, *_: Any) -> None:
@@ -367,12 +365,10 @@ class AlignWidget(Panel):
             return resample(scan, **grid, progress=progress)
 
         def then(made: Volume) -> None:
-            show(self.viewer, [made])
             if self._alignment is moving and not moving.is_stale:
-                moving.reset()
-                moving.layer.visible = False
-                self.refresh()
-            self.say(f"{made.name} is on the grid of {fixed.name}")
+                self.layer.value = moving.bake(made)
+                self._on_layer()
+                self.say(f"{self.layer.value.name} is on the grid of {fixed.name}")
 
         self._run(self.behind(do, then), "resampling")
 

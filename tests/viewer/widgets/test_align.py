@@ -1,0 +1,521 @@
+"""Align: a scan moved by every means, shown at its place, kept, baked, undone."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.utils._proxies import ReadOnlyWrapper
+from napari.utils.interactions import (
+    mouse_move_callbacks,
+    mouse_press_callbacks,
+    mouse_release_callbacks,
+)
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication
+
+import napari_medvol
+from napari_medvol import volume_of
+from napari_medvol.affines import apply_affine, corner_displacement
+from napari_medvol.formats.transforms import read_transform
+from napari_medvol.ops.move import centre_of, move
+from napari_medvol.viewer.aligning import Alignment, around, rotation
+from napari_medvol.viewer.histories import redo, undo
+from napari_medvol.viewer.opening import show
+from napari_medvol.viewer.ortho.cursor import cursor_of
+from napari_medvol.viewer.overlaying import laid_of, overlay
+from napari_medvol.viewer.widgets.align import AlignWidget
+from napari_medvol.volume import Axis, Label, Step, Volume
+from tests.phantoms.volumes import affine_along, rotated
+from tests.viewer.scenes import PLANES, blob, seen_off
+from tests.viewer.scenes import around as lying_around
+
+pytestmark = pytest.mark.usefixtures("qapp")
+
+CT = affine_along("LPS", (1.0, 1.0, 2.0))
+PET = rotated(affine_along("LPS", (2.0, 2.0, 2.0)), 8)
+
+
+def scan(affine: Any = CT, shape: tuple[int, ...] = (20, 22, 12), **more: Any) -> Volume:
+    values = np.random.default_rng(2).integers(-900, 1200, shape).astype(np.int16)
+    return Volume(values, affine, axes=tuple(Axis("t") for _ in shape[3:]), **more)
+
+
+def seg() -> Volume:
+    values = np.zeros((20, 22, 12), np.uint8)
+    values[4:9, 5:12, 3:6] = 1
+    return Volume(values, CT, kind="labels", labels=(Label(1, "liver"),), name="seg")
+
+
+def settle(seconds: float = 0.0) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        QApplication.processEvents()
+        if time.monotonic() >= until:
+            break
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def pair() -> Any:
+    viewer = ViewerModel()
+    fixed, moving = show(viewer, [scan(name="CT"), scan(PET, name="PET")])
+    panel = AlignWidget(viewer)
+    assert (panel.reference.value, panel.layer.value) == (fixed, moving)
+    yield viewer, fixed, moving, panel
+    panel.close()
+
+
+def test_the_centres_of_the_course_in_the_widget(tmp_path: Path) -> None:
+    full = np.diag([-0.9765625, 0.9765625, 2.0, 1.0])
+    full[:3, 3] = 249.51171875, -33.01171875, -553.5
+    part = full.copy()
+    part[:3, 3] = apply_affine(full, (103, 160, 0))
+    viewer = ViewerModel()
+    volumes = [
+        Volume(np.zeros((512, 512, 175), np.int8), full, name="full"),
+        Volume(np.zeros((278, 180, 175), np.int8), part, name="crop"),
+    ]
+    show(viewer, volumes)
+    panel = AlignWidget(viewer)
+    assert centre_of(panel.alignment().volume).tolist() == [13.671875, 210.640625, -379.5]
+
+    panel.align_centres()
+    assert [box.value for box in panel.shifts] == pytest.approx([-13.67, 5.86, 0], abs=0.01)
+    panel.apply()
+
+    moved = volume_of(panel.layer.value)
+    assert centre_of(moved).tolist() == [0, 216.5, -379.5]
+    assert moved.history == (Step("align_centres", {"centre": [0.0, 216.5, -379.5]}),)
+    napari_medvol.write(moved, tmp_path / "moved.nii")
+    saved = nib.load(tmp_path / "moved.nii")
+    middle = (np.array(saved.shape) - 1) / 2
+    np.testing.assert_allclose(apply_affine(saved.affine, middle), (0, 216.5, -379.5), atol=1e-4)
+    panel.close()
+
+
+@pytest.mark.parametrize("plane", PLANES)
+@pytest.mark.parametrize("laid", [False, True], ids=["layer", "overlay"])
+def test_a_layer_that_is_turned_is_seen_where_it_went(plane: str, laid: bool) -> None:
+    ras, shape = (26.0, 30.0, 16.0), (40, 44, 36)
+    affine = lying_around(affine_along("RPI", (2.0, 2.0, 2.5)), ras, shape)
+    viewer = ViewerModel()
+    base, layer = show(viewer, [scan(affine, shape, name="base"), blob(affine, ras, shape)])
+    layer.visible = True
+    if laid:
+        overlay(viewer, layer, base)
+    alignment = Alignment(viewer, layer)
+    turn = around((20, 25, 10), rotation((9, -14, 20)))
+
+    alignment.move_to(turn)
+
+    went = apply_affine(turn, ras)
+    assert np.linalg.norm(went - ras) > 2
+    assert np.abs(seen_off(viewer, layer, tuple(went), plane)).max() < 0.6
+    np.testing.assert_allclose(volume_of(layer).affine, turn @ affine, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["image", "labels", "4-D", "oblique", "a quarter turn"])
+def test_reset_gives_back_the_very_scan(kind: str) -> None:
+    volume = {
+        "labels": seg(),
+        "4-D": scan(shape=(8, 9, 10, 3)),
+        "oblique": scan(PET),
+    }.get(kind, scan())
+    viewer = ViewerModel()
+    (layer,) = show(viewer, [volume])
+    before = volume_of(layer)
+    shown = np.asarray(layer.data), layer.scale.copy(), layer.translate.copy()
+    alignment = Alignment(viewer, layer)
+
+    alignment.turn_to((5, 6, 90 if kind == "a quarter turn" else 7), (1, 2, 3))
+    alignment.shift((10, 20, 30))
+    moved = volume_of(layer)
+    assert corner_displacement(moved.affine, before.affine, before.shape) > 5
+    np.testing.assert_array_equal(np.asarray(moved.data), np.asarray(before.data))
+    assert alignment.angles == pytest.approx([5, 6, 90 if kind == "a quarter turn" else 7])
+    alignment.reset()
+
+    assert volume_of(layer) is before
+    np.testing.assert_array_equal(np.asarray(layer.data), shown[0])
+    np.testing.assert_array_equal(layer.scale, shown[1])
+    np.testing.assert_array_equal(layer.translate, shown[2])
+
+
+def test_numbers_move_and_turn_about_the_cursor(pair: Any) -> None:
+    viewer, _, layer, panel = pair
+    before = volume_of(layer)
+    cursor_of(viewer).move_to(np.add(centre_of(before), (3, 1, -2)))
+    stays = np.array(cursor_of(viewer).ras)
+
+    panel.turns[2].value = 20
+
+    matrix = panel.alignment().matrix
+    np.testing.assert_allclose(apply_affine(matrix, stays), stays, atol=1e-9)
+    np.testing.assert_allclose(matrix, around(stays, rotation((0, 0, 20))), atol=1e-9)
+    here = panel.alignment().offset
+    panel.shifts[0].value = here[0] + 12.5
+    np.testing.assert_allclose(panel.alignment().offset, np.add(here, (12.5, 0, 0)), atol=0.01)
+    assert panel.turns[2].value == pytest.approx(20)
+    assert volume_of(layer).history[-1].op == "move"
+    assert "0.939693" in panel.found.text()
+    panel.reset()
+    assert [box.value for box in (*panel.shifts, *panel.turns)] == [0] * 6
+    assert volume_of(layer) is before
+
+
+def test_origin_is_typed(pair: Any) -> None:
+    panel = pair[3]
+
+    panel.origin.value = "1.5, -2 3"
+    panel.set_origin()
+    panel.apply()
+
+    moved = volume_of(panel.layer.value)
+    assert moved.affine[:3, 3].tolist() == pytest.approx([1.5, -2, 3])
+    assert moved.history[-1].op == "set_origin"
+    panel.origin.value = "1, two, 3"
+    panel.set_origin()
+    assert "not three numbers" in panel.status
+
+
+def mouse(kind: str, position: Any, keys: tuple[str, ...]) -> Any:
+    told = SimpleNamespace(
+        type=kind, position=tuple(position), pos=(0, 0), button=1, modifiers=list(keys),
+        handled=False, is_dragging=kind == "mouse_move", view_direction=None,
+    )  # fmt: skip
+    return ReadOnlyWrapper(told, exceptions=("handled",))
+
+
+def drag(viewer: ViewerModel, points: list[Any], *keys: str) -> None:
+    """Drag between points of the patient."""
+    places = [napari_medvol.from_ras(viewer, point) for point in points]
+    mouse_press_callbacks(viewer, mouse("mouse_press", places[0], keys))
+    for place in places[1:]:
+        mouse_move_callbacks(viewer, mouse("mouse_move", place, keys))
+    mouse_release_callbacks(viewer, mouse("mouse_release", places[-1], keys))
+
+
+@pytest.mark.parametrize(("plane", "axis"), [("axial", 2), ("coronal", 1), ("sagittal", 0)])
+def test_the_mouse_moves_and_turns_in_the_plane(pair: Any, plane: str, axis: int) -> None:
+    viewer, _, layer, panel = pair
+    viewer.dims.order = PLANES[plane]
+    here = np.array(cursor_of(viewer).ras)
+    one, other = (np.eye(3)[a] for a in range(3) if a != axis)
+
+    drag(viewer, [here, here + 4 * one, here + 7 * one - 2 * other], "Control")
+    np.testing.assert_allclose(panel.alignment().offset, 7 * one - 2 * other, atol=1e-9)
+    panel.reset()
+    # A quarter turn of the mouse about the cursor, from one axis to the other, in two moves.
+    drag(
+        viewer, [here + 9 * one, here + 9 * one + 9 * other, here + 9 * other], "Control", "Shift"
+    )
+
+    matrix = panel.alignment().matrix
+    np.testing.assert_allclose(apply_affine(matrix, here), here, atol=1e-9)
+    np.testing.assert_allclose(matrix[:3, :3] @ one, other, atol=1e-9)
+    np.testing.assert_allclose(matrix[:3, axis], np.eye(3)[axis], atol=1e-9)
+    assert viewer.scene.camera.mouse_pan
+    assert any(abs(box.value) == pytest.approx(90) for box in panel.turns)
+    panel.reset()
+    before = volume_of(layer)
+    drag(viewer, [here, here + 5 * one])
+    panel.drags.value = False
+    drag(viewer, [here, here + 5 * one], "Control")
+    assert volume_of(layer) is before
+
+
+def test_a_file_is_loaded_and_saved_and_what_is_wrong_leaves_the_layer(
+    pair: Any, tmp_path: Path
+) -> None:
+    _, fixed, layer, panel = pair
+    before = volume_of(layer)
+    for name, text, why in (
+        ("s.txt", "1 0 0 0\n0 0 0 0\n0 0 1 0\n0 0 0 1\n", "singular"),
+        (
+            "b.tfm",
+            "#Insight Transform File V1.0\nTransform: BSplineTransform_double_3_3\n",
+            "bends",
+        ),
+        ("n.tfm", None, "No such file"),
+    ):
+        if text:
+            (tmp_path / name).write_text(text)
+        panel.load_file(tmp_path / name)
+        assert why in panel.status
+        assert volume_of(layer) is before
+    (tmp_path / "flirt.mat").write_text("1 0 0 5\n0 1 0 0\n0 0 1 0\n0 0 0 1\n")
+    panel.reference.value = None
+    panel.load_file(tmp_path / "flirt.mat")
+    assert "the reference is missing" in panel.status
+    assert volume_of(layer) is before
+    panel.reference.value = fixed
+    panel.load_file(tmp_path / "flirt.mat")
+    expected = read_transform(tmp_path / "flirt.mat", moving=before, fixed=volume_of(fixed))
+    np.testing.assert_allclose(volume_of(layer).affine, expected @ before.affine, atol=1e-9)
+
+    for name in ("t.tfm", "t.txt", "t.lta", "t.xfm", "t.mat"):
+        panel.save_file(tmp_path / name)
+        assert panel.status == f"{name} is written"
+        panel.reset()
+        panel.load_file(tmp_path / name)
+        np.testing.assert_allclose(panel.alignment().matrix, expected, atol=1e-9)
+    panel.kind.value = "fsl"
+    assert "moving to fixed" in panel.says.value
+
+
+def test_what_is_kept_is_undone_and_redone(pair: Any) -> None:
+    viewer, fixed, layer, panel = pair
+    before = volume_of(layer)
+    overlay(viewer, layer, fixed, colormap="cool", opacity=0.3)
+    before = volume_of(layer)
+    panel.shifts[1].value = 14
+
+    panel.apply()
+
+    kept = panel.layer.value
+    moved = volume_of(kept)
+    np.testing.assert_allclose(moved.affine[:3, 3] - before.affine[:3, 3], (0, 14, 0), atol=1e-9)
+    assert layer not in viewer.layers
+    assert laid_of(kept).opacity == 0.3
+    assert not panel.keep.enabled
+    undo(viewer)
+    assert volume_of(layer) is before
+    assert kept not in viewer.layers
+    redo(viewer)
+    assert volume_of(kept) is moved
+
+
+def test_baking_gives_the_grid_of_the_reference_and_puts_the_layer_back(pair: Any) -> None:
+    viewer, fixed, layer, panel = pair
+    before = volume_of(layer)
+    panel.shifts[0].value = 3
+    moved = volume_of(layer)
+
+    panel.resample()
+    wait_for(lambda: len(viewer.layers) == 3)
+
+    baked = volume_of(panel.layer.value)
+    np.testing.assert_array_equal(baked.affine, volume_of(fixed).affine)
+    assert baked.shape == volume_of(fixed).shape
+    assert [step.op for step in baked.history] == ["move", "resample"]
+    from nibabel.processing import resample_from_to
+
+    image = nib.Nifti1Image(np.asarray(moved.data).astype(float), moved.affine)
+    onto = (baked.shape, volume_of(fixed).affine)
+    expected = np.asarray(resample_from_to(image, onto, order=1).dataobj)
+    inner = (expected != 0) & (np.asarray(baked.data) != 0)
+    assert inner.sum() > 200
+    np.testing.assert_allclose(np.asarray(baked.data)[inner], expected[inner], atol=0.51)
+    assert volume_of(layer) is before
+    assert not layer.visible
+
+
+def parts(affine: Any, shape: tuple[int, int, int], name: str) -> Volume:
+    index = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1)
+    at = apply_affine(affine, index)
+    values = np.random.default_rng(1).normal(0, 3, shape).astype(np.float32)
+    for centre, radii, value in (((0, 0, 0), (40, 50, 35), 100), ((12, 15, 5), (12, 9, 14), 500)):
+        values[(((at - centre) / np.array(radii)) ** 2).sum(axis=-1) <= 1] += value
+    return Volume(values, affine, name=name)
+
+
+@pytest.fixture
+def heads() -> Any:
+    pytest.importorskip("SimpleITK")
+    shape = (56, 64, 40)
+    affine = affine_along("LPS", (2.0, 2.0, 2.5), (55, 63, -49))
+    true = parts(affine, shape, "moving")
+    away = np.array(around((0, 0, 0), rotation((3, -2, 5))))
+    away[:3, 3] += (6, -7, 4)
+    viewer = ViewerModel()
+    _, layer = show(viewer, [parts(affine, shape, "fixed"), move(true, away)])
+    panel = AlignWidget(viewer)
+    yield layer, panel, true
+    panel.close()
+
+
+def test_registration_runs_beside_the_window_and_is_drawn(heads: Any) -> None:
+    layer, panel, true = heads
+
+    panel.register()
+    assert panel.cancel.enabled
+    gaps, last = [], time.monotonic()
+    while panel._task.is_alive():
+        QApplication.processEvents()
+        gaps.append(time.monotonic() - last)
+        last = time.monotonic()
+        time.sleep(0.002)
+    wait_for(lambda: not panel.cancel.enabled)
+
+    moved = volume_of(layer)
+    assert corner_displacement(moved.affine, true.affine, true.shape) < 2
+    assert moved.history[-1].op == "move"
+    assert max(gaps) < 1.0
+    assert len(panel.plot.points) > 10
+    assert panel.plot.words.startswith("mutual information")
+    assert not panel.plot.grab().isNull()
+    assert "mutual information" in panel.status
+
+
+def test_a_cancelled_registration_leaves_the_layer(heads: Any) -> None:
+    layer, panel, _ = heads
+    before = volume_of(layer)
+
+    panel.register()
+    task = panel._task
+    wait_for(lambda: panel._points)
+    panel.stop()
+    wait_for(lambda: not task.is_alive())
+    settle(0.3)
+
+    assert volume_of(layer) is before
+    assert "cancelled" in panel.status
+    assert not panel.cancel.enabled
+
+
+def test_closing_while_it_registers_ends_it(heads: Any) -> None:
+    _, panel, _ = heads
+
+    panel.register()
+    task = panel._task
+    panel.close()
+
+    wait_for(lambda: not task.is_alive())
+
+
+def test_without_simpleitk_the_widget_says_what_to_install(
+    pair: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "SimpleITK", None)
+    _, _, layer, panel = pair
+    before = volume_of(layer)
+
+    panel.register()
+
+    assert 'pip install "napari-medvol[registration]"' in panel.status
+    assert volume_of(layer) is before
+
+
+def test_what_somebody_else_did_to_the_layer_is_where_it_begins(pair: Any) -> None:
+    _, _, layer, panel = pair
+    panel.shifts[0].value = 5
+    layer.translate = np.add(layer.translate, (0, 0, 7))
+    before = volume_of(layer)
+
+    panel.shifts[0].value = 2
+
+    np.testing.assert_allclose(
+        volume_of(layer).affine[:3, 3] - before.affine[:3, 3], (2, 0, 0), atol=1e-6
+    )
+
+
+def use(panel: AlignWidget) -> None:
+    panel.align_centres()
+    panel.shifts[0].value = panel.shifts[0].value + 4
+    panel.turns[1].value = 10
+    panel.set_origin()
+    panel.drags.value = False
+    panel.drags.value = True
+    panel.reset()
+    panel.shifts[2].value = 6
+    panel.apply()
+    panel.resample()
+    settle(0.1)
+    panel.native.grab()
+
+
+STATES: dict[str, Callable[[Any], Any]] = {
+    "no layer": lambda viewer: None,
+    "a 2-D layer": lambda viewer: viewer.add_image(
+        np.random.default_rng(0).uniform(size=(30, 40))
+    ),
+    "layers of others": lambda viewer: [
+        viewer.add_image(np.random.default_rng(0).uniform(size=(6, 30, 40)), name="cells"),
+        viewer.add_points(np.zeros((3, 3))),
+        viewer.add_labels(np.ones((6, 30, 40), int)),
+    ],
+    "deleted layers": lambda viewer: show(viewer, [scan(), scan(PET), seg()]),
+    "4-D": lambda viewer: show(viewer, [scan(PET), scan(shape=(20, 22, 12, 4))]),
+    "NaN": lambda viewer: show(viewer, [scan(), Volume(np.full((5, 6, 7), np.nan), CT)]),
+    "all constant": lambda viewer: show(viewer, [scan(), Volume(np.full((5, 6, 7), 3), CT)]),
+    "colour": lambda viewer: show(
+        viewer, [scan(), Volume(np.zeros((5, 6, 7, 3), np.uint8), CT, axes=(Axis("rgb"),))]
+    ),
+    "complex": lambda viewer: show(viewer, [scan(), Volume(np.ones((5, 6, 7)) * (1 + 2j), CT)]),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_whatever_is_in_the_viewer_nothing_but_a_word_comes_of_it(state: str) -> None:
+    viewer = ViewerModel()
+    STATES[state](viewer)
+    panel = AlignWidget(viewer)
+
+    use(panel)
+    if state == "deleted layers":
+        viewer.layers.clear()
+        use(panel)
+    viewer.dims.ndisplay = 3
+    use(panel)
+    viewer.dims.ndisplay = 2
+    settle()
+
+    panel.close()
+    settle()
+
+
+def callbacks(viewer: Any) -> int:
+    emitters = [getattr(viewer.layers.events, n) for n in ("inserted", "removed", "reordered")]
+    emitters += [getattr(viewer.dims.events, n) for n in ("point", "order", "ndisplay")]
+    emitters += [
+        e for layer in viewer.layers for e in layer.events.emitters.values() if e is not None
+    ]
+    return sum(len(e.callbacks) for e in emitters) + len(viewer.mouse_drag_callbacks)
+
+
+@pytest.mark.timeout(240)
+def test_opened_used_and_closed_often_it_leaves_nothing(
+    make_napari_viewer: Callable[..., Any], openings: int
+) -> None:
+    viewer = make_napari_viewer()
+    show(viewer, [scan(name="CT"), scan(PET, name="PET")])
+
+    def once() -> None:
+        panel = AlignWidget(viewer)
+        dock = viewer.window.add_dock_widget(panel, name="x")
+        panel.align_centres()
+        panel.turns[0].value = 5
+        panel.reset()
+        settle()
+        dock.destroyOnClose()
+        settle()
+        assert panel.is_closed
+
+    once()
+    once()
+    gc.collect()
+    windows, connected = len(QApplication.topLevelWidgets()), callbacks(viewer)
+    for _ in range(openings):
+        once()
+    gc.collect()
+    settle()
+
+    assert len(QApplication.topLevelWidgets()) <= windows
+    assert callbacks(viewer) <= connected
