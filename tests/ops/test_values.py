@@ -143,7 +143,7 @@ def test_labels_to_image_and_back_keep_place_and_values() -> None:
         (lambda: part(volume(HU * 1j), "argument"), "none of magnitude"),
         (lambda: as_kind(volume(HU + 0.5), "labels"), "no whole numbers"),
         (lambda: as_kind(volume(HU), "mask"), "neither image nor labels"),
-        (lambda: as_kind(volume(np.zeros((1, 1, 1, 3), "u1"), axes=(Axis("rgb"),)), "labels"), "n"),
+        (lambda: as_kind(volume(np.zeros((1,) * 4, "u1"), axes=(Axis("rgb"),)), "labels"), "no"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(act, why: str) -> None:
