@@ -205,6 +205,43 @@ def test_align_moves_to_a_scan_a_point_or_by_a_matrix(here: Path) -> None:
     assert moved.tolist() == pytest.approx([5, -2, 0.5], abs=1e-5)
 
 
+def test_align_takes_the_transform_files_of_other_programs(here: Path) -> None:
+    sitk = pytest.importorskip("SimpleITK")
+    # ITK leads from the fixed scan to the moving one, in LPS+: this moves by (5, -2, 0.5) RAS+.
+    sitk.WriteTransform(sitk.TranslationTransform(3, (5, -2, -0.5)), "t.tfm")
+    (here / "t.mat").write_text("1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n")
+    assert run(["convert", "CT", "ct.nii"]) == 0
+
+    assert run(["align", "scan.nii.gz", "a.nii", "--transform", "t.tfm"]) == 0
+    assert run(["align", "scan.nii.gz", "b.nii", "--transform", "t.mat"]) != 0
+    assert not (here / "b.nii").exists()
+    fsl = ["align", "ct.nii", "c.nii", "--transform", "t.mat", "--reference", "ct.nii"]
+    assert run(fsl) == 0
+    assert run(["align", "scan.nii.gz", "d.nii", "--centres-of", "ct.nii"]) == 0
+
+    moved = np.subtract(_centre("a.nii"), _centre("scan.nii.gz"))
+    assert moved.tolist() == pytest.approx([5, -2, 0.5], abs=1e-5)
+    np.testing.assert_allclose(nib.load("c.nii").affine, nib.load("ct.nii").affine, atol=1e-5)
+    assert _centre("d.nii") == pytest.approx(_centre("ct.nii"), abs=1e-4)
+
+
+def test_align_registers_onto_another_scan(here: Path) -> None:
+    pytest.importorskip("SimpleITK")
+    place = np.indices((40, 44, 36)).transpose(1, 2, 3, 0) - (20, 22, 18)
+    values = 200.0 * ((place / (15, 18, 12)) ** 2).sum(-1).__le__(1)
+    values += 500.0 * (((place - (5, 6, 2)) / (4, 5, 6)) ** 2).sum(-1).__le__(1)
+    affine = np.diag([2.0, 2, 2, 1])
+    nib.save(nib.Nifti1Image(values.astype(np.float32), affine), "fixed.nii")
+    affine[:3, 3] = 6, -4, 5
+    nib.save(nib.Nifti1Image(values.astype(np.float32), affine), "away.nii")
+
+    assert run(["align", "away.nii", "back.nii", "--register", "fixed.nii"]) == 0
+
+    np.testing.assert_allclose(nib.load("back.nii").affine[:3, 3], 0, atol=2)
+    assert run(["align", "away.nii", "x.nii", "--register", "fixed.nii", "--motion", "bent"]) != 0
+    assert not (here / "x.nii").exists()
+
+
 def test_resample_takes_the_grid_of_another_scan_or_other_voxels(here: Path) -> None:
     data = np.random.default_rng(0).integers(0, 999, (9, 10, 11), np.int16)
     nib.save(nib.Nifti1Image(data, np.diag([1.0, 2, 3, 1])), here / "m.nii")
