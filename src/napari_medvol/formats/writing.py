@@ -16,7 +16,7 @@ from napari_medvol.formats.naming import stem_of
 from napari_medvol.formats.out.certificate import Certificate, compared
 from napari_medvol.formats.out.choices import WriteChoices
 from napari_medvol.formats.out.gradients import weighted_axis, with_directions
-from napari_medvol.formats.out.staging import staged
+from napari_medvol.formats.out.staging import flushing, staged
 from napari_medvol.formats.places import files_below
 from napari_medvol.formats.row import Format, Progress, unheard
 from napari_medvol.recipe import Recipe
@@ -62,9 +62,10 @@ def written(
     with staged(target, overwrite) as folder:
         made = row.write(volume, folder / target.name, choices, _part(progress, total))
         _refuse_unreadable(volume)
-        back = _read_back(row, volume, made.reads or (folder / target.name,), str(target))
         expected = made.expected or volume
-        found = compared(expected, back, made.encoding.tolerance, str(target))
+        with flushing(folder):
+            back = _read_back(row, volume, made.reads or (folder / target.name,), str(target))
+            found = compared(expected, back, made.encoding.tolerance, str(target))
         notes = made.notes
         if back.kind != expected.kind:
             notes += (f"its name makes readers take the {volume.kind} for {back.kind}",)

@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -56,6 +57,26 @@ def staged(target: Path, overwrite: bool) -> Iterator[Path]:
             _publish(folder, target.parent, overwrite)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def flushing(folder: Path) -> Iterator[None]:
+    """Bring what is in `folder` to the disk while the block does something else.
+
+    What fails is found again, and told, when the files are put in place.
+    """
+
+    def flush() -> None:
+        with contextlib.suppress(OSError):
+            for entry in folder.iterdir():
+                _flush(entry)
+
+    thread = threading.Thread(target=flush, name="medvol-flush")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 @contextlib.contextmanager
