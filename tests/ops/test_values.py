@@ -156,3 +156,13 @@ def test_a_result_beyond_the_memory_is_refused_with_its_size(monkeypatch) -> Non
 
     with pytest.raises(StepError, match=r"1 × 2 × 3 float64, would take 4\.47e-08 GiB"):
         astype(volume(), "float64")
+
+
+@pytest.mark.parametrize("operation", [scale, rescale])
+def test_numbers_that_are_names_are_not_calculated_with(operation: Any) -> None:
+    labels = Volume(np.arange(8).reshape(2, 2, 2), np.eye(4), kind="labels")
+
+    with pytest.raises(StepError, match="names of regions"):
+        operation(labels)
+    with pytest.raises(StepError, match="complex"):
+        operation(Volume(np.ones((2, 2, 2)) * 1j, np.eye(4)))

@@ -233,8 +233,12 @@ def _renumbered(
 
 
 def _reduction(op: str, volume: Volume, how: str) -> Callable[..., Array]:
+    what = f"{op} {volume.name!r}"
     if how not in _REDUCTIONS:
-        raise StepError(f"{op} {volume.name!r}", f"{how!r} is none of {', '.join(_REDUCTIONS)}")
+        raise StepError(what, f"{how!r} is none of {', '.join(_REDUCTIONS)}")
+    if volume.kind == "labels" and how not in ("min", "max"):
+        why = f"the {how} of labels 2 and 4 is no label"
+        raise StepError(what, why, "Take min or max, or take it for an image first (as_kind)")
     return _REDUCTIONS[how]
 
 

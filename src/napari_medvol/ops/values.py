@@ -103,8 +103,10 @@ def scale(volume: Volume, slope: float = 1.0, intercept: float = 0.0, unit: str 
     Raises
     ------
     StepError
-        If slope or intercept is not finite, or slope is 0.
+        If slope or intercept is not finite, or slope is 0, or the volume holds labels or
+        complex values.
     """
+    _check_measured("scale", volume)
     if not np.isfinite([slope, intercept]).all() or slope == 0:
         why = f"slope {slope:g} and intercept {intercept:g} make no scale"
         raise StepError(f"scale {volume.name!r}", why, "Give finite numbers, a slope other than 0")
@@ -112,6 +114,17 @@ def scale(volume: Volume, slope: float = 1.0, intercept: float = 0.0, unit: str 
     data = mapped("scale", volume, real, lambda v: v.astype(np.float64) * slope + intercept)
     params = {"slope": float(slope), "intercept": float(intercept), "unit": unit}
     return volume.derive(Step("scale", params), data=data, unit=unit, display=Display())
+
+
+def _check_measured(op: str, volume: Volume) -> None:
+    if volume.dtype.kind == "c":
+        why, fix = "its values are complex", "Take a part of them first"
+    elif volume.kind == "labels":
+        why = "its values are labels: the numbers are names of regions"
+        fix = "Take it for an image first (as_kind)"
+    else:
+        return
+    raise StepError(f"{op} {volume.name!r}", why, fix)
 
 
 def rescale(
@@ -135,8 +148,10 @@ def rescale(
     Raises
     ------
     StepError
-        If low is not below high, or the type holds no integers.
+        If low is not below high, the type holds no integers, or the volume holds labels or
+        complex values.
     """
+    _check_measured("rescale", volume)
     wanted = _dtype("rescale", volume, dtype)
     if wanted.kind not in "iu":
         why = f"{dtype!r} is no type of integers, so it has no ends to spread to"

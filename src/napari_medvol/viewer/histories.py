@@ -74,6 +74,21 @@ class Journal:
         self.done: list[Deed] = []
         self.undone: list[Deed] = []
         self.events = EmitterGroup(source=self, changed=None)
+        self._origins: WeakKeyDictionary[Any, Volume] = WeakKeyDictionary()
+
+    def write(self, deed: Deed) -> None:
+        """Add what was done last; what was undone before is forgotten."""
+        self.done = [*self.done, deed][-_KEPT:]
+        self.undone.clear()
+        origin = self.origin_of(deed.source)
+        if origin is not None:
+            self._origins |= dict.fromkeys(deed.made, origin)
+        self.events.changed()
+
+    def origin_of(self, layer: Layer) -> Volume | None:
+        """Return the scan that a layer goes back to, as it was opened; None of others' layers."""
+        record = record_of(layer)
+        return self._origins.get(layer, None if record is None else record.volume)
 
 
 _journals: WeakKeyDictionary[Any, Journal] = WeakKeyDictionary()
@@ -156,7 +171,7 @@ def show_result(
         made.append(layer)
     deed = Deed(said, source, tuple(made), bool(source.visible), in_place)
     _do(viewer, deed)
-    _write(viewer, deed)
+    journal_of(viewer).write(deed)
     return made
 
 
@@ -177,14 +192,8 @@ def remember(
         Whether the source was drawn before; that it is hidden now is undone and redone, too.
     """
     hides = was_visible and not source.visible
-    _write(viewer, Deed(said, source, tuple(made), was_visible, hides=hides))
-
-
-def _write(viewer: Any, deed: Deed) -> None:
-    journal = journal_of(viewer)
-    journal.done = [*journal.done, deed][-_KEPT:]
-    journal.undone.clear()
-    journal.events.changed()
+    deed = Deed(said, source, tuple(made), was_visible, hides=hides)
+    journal_of(viewer).write(deed)
 
 
 def undo(viewer: ViewerModel) -> str:
