@@ -20,6 +20,8 @@ Faces = frozenset[Face]
 #: Pixels of the screen within which the mouse has hold of a corner or a side.
 _REACH: Final = 8.0
 _LEFT: Final = 1
+#: Pixels up to which a click is no drag.
+_STILL: Final = 2.0
 
 
 class BoxOnCanvas:
@@ -93,13 +95,19 @@ class BoxOnCanvas:
         before, held = self.state.box, self._index(seen, event)
         camera = viewer.scene.camera
         pans, camera.mouse_pan, event.handled = camera.mouse_pan, False, True
-        was_moved = False
+        pressed, was_moved = tuple(event.pos), False
         try:
             yield
-            while event.type == "mouse_move":
-                was_moved = True
+            while True:
+                was_moved = was_moved or bool(
+                    np.abs(np.subtract(event.pos, pressed)).max() > _STILL
+                )
+                if was_moved:
+                    now = self._index(seen, event)
+                    self.state.box = self._dragged(before, faces, held, now)
                 event.handled = True
-                self.state.box = self._dragged(before, faces, held, self._index(seen, event))
+                if event.type != "mouse_move":
+                    break  # napari drops moves in haste: where it was let go counts.
                 yield
         finally:
             camera.mouse_pan = pans

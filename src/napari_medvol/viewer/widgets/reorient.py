@@ -88,6 +88,7 @@ class ReorientWidget(Panel):
     def reorient(self, *_: Any) -> None:
         """Add the layer with other axes."""
         layer = self._layer()
+        self._turned(volume_of(layer), False, self.axcodes)
         if self.what.value == TURN:
             self._told(reorient_layer(self.viewer, layer, self.axcodes))
             return
@@ -143,6 +144,12 @@ class ReorientWidget(Panel):
         self.behind(lambda _: (stored_planes(volume), stored_planes(turned)), then)
 
     def _turned(self, volume: Volume, is_relabel: bool, code: str) -> Volume:
+        if code not in CODES:
+            raise StepError(
+                f"code {str(self.code.value)!r}",
+                "it does not name each of R/L, A/P and S/I once",
+                "Give three letters of R L A P S I, such as RAS or LPS",
+            )
         params = {"axcodes": code} | ({"keep": str(self.keep.value)} if is_relabel else {})
         return apply(volume, [Step("relabel" if is_relabel else "orient", params)])
 

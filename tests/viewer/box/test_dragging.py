@@ -1,0 +1,235 @@
+"""The crop box dragged with the mouse, in the viewer and in the ortho views."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+from napari._vispy.canvas import VispyCanvas
+from qtpy.QtWidgets import QApplication
+from vispy.app.canvas import MouseEvent
+
+import napari_medvol as mv
+from napari_medvol import affines
+from napari_medvol.viewer import ortho
+from napari_medvol.viewer.opening import show
+from napari_medvol.viewer.widgets.crop import CropWidget
+from napari_medvol.views.boxes import Box
+from tests.phantoms.volumes import affine_along, numbered, rotated
+
+SEED = np.array(
+    [
+        [-0.9765625, 0, 0, 249.51171875],
+        [0, 0.9765625, 0, -33.01171875],
+        [0, 0, 2, -553.5],
+        [0, 0, 0, 1],
+    ]
+)
+ORDERS = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Any) -> Any:
+    return make_napari_viewer(show=True)
+
+
+def settle(seconds: float = 0.05) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        QApplication.processEvents()
+
+
+def opened(viewer: Any) -> CropWidget:
+    panel = CropWidget(viewer)
+    viewer.window.add_dock_widget(panel, name="Crop")
+    settle()
+    return panel
+
+
+def canvas_of(model: Any) -> Any:
+    return next(one for one in VispyCanvas._instances if one.viewer is model)
+
+
+def pixel(model: Any, panel: CropWidget, index: tuple[float, ...]) -> tuple[float, float]:
+    """Where on the canvas a point of the layer's voxels is, by the camera and napari's world."""
+    world = mv.from_ras(model, affines.apply_affine(panel.state.affine, index))
+    shown = [axis - model.dims.ndim + 3 for axis in model.dims.displayed]
+    canvas = canvas_of(model)
+    middle = np.array(canvas.view.rect.size)[::-1] / 2
+    camera = model.scene.camera
+    row, column = middle + (world[shown] - np.array(camera.center[-2:])) * camera.zoom
+    return float(column), float(row)
+
+
+def drag(model: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Press, move in steps, let go: events as vispy has them."""
+    events = canvas_of(model)._scene_canvas.events
+    pressed = MouseEvent("mouse_press", pos=start, button=1, modifiers=())
+    events.mouse_press(pressed)
+    last = pressed
+    for share in (0.3, 0.7, 1.0):
+        at = tuple(a + share * (b - a) for a, b in zip(start, end, strict=True))
+        last = MouseEvent(
+            "mouse_move", pos=at, buttons=[1], modifiers=(), press_event=pressed, last_event=last
+        )
+        events.mouse_move(last)
+        settle(0.02)
+    events.mouse_release(
+        MouseEvent("mouse_release", pos=end, button=1, modifiers=(), press_event=pressed)
+    )
+    settle()
+
+
+@pytest.mark.parametrize("plane", ORDERS)
+def test_a_corner_a_side_and_the_inside_are_dragged_in_every_plane(
+    viewer: Any, plane: str
+) -> None:
+    show(viewer, [numbered((40, 44, 36), affine=affine_along("PIR", (1, 1.5, 2)))])
+    panel = opened(viewer)
+    viewer.dims.order = ORDERS[plane]
+    settle()
+    centre = viewer.scene.camera.center
+    # Voxel axes that this plane shows: i runs to P, j to I, k to R.
+    a, b, across = {"axial": (0, 2, 1), "coronal": (1, 2, 0), "sagittal": (0, 1, 2)}[plane]
+    low = [-0.5, -0.5, -0.5]
+    low[across] = 0.0
+    to = list(low)
+    to[a], to[b] = 5.5, 7.5
+
+    drag(viewer, pixel(viewer, panel, low), pixel(viewer, panel, to))
+
+    start = [0, 0, 0]
+    start[a], start[b] = 6, 8
+    assert panel.box == Box(tuple(start), (40, 44, 36))
+
+    side, to_side = list(to), list(to)
+    side[a] = panel.state.shape[a] - 0.5
+    side[b] = 20.0
+    to_side[a], to_side[b] = side[a] - 10.2, 25.0
+    drag(viewer, pixel(viewer, panel, side), pixel(viewer, panel, to_side))
+    stop = [40, 44, 36]
+    stop[a] -= 10
+    assert panel.box == Box(tuple(start), tuple(stop))
+
+    inside = [15.0, 15.0, 15.0]
+    there = list(inside)
+    there[a] += 3.9
+    drag(viewer, pixel(viewer, panel, inside), pixel(viewer, panel, there))
+    start[a] += 4
+    stop[a] += 4
+    assert panel.box == Box(tuple(start), tuple(stop))
+    assert viewer.scene.camera.center == centre
+    assert viewer.scene.camera.mouse_pan
+
+
+def test_the_box_is_dragged_in_an_ortho_view_and_the_cursor_stays(viewer: Any) -> None:
+    show(viewer, [numbered((40, 44, 36), affine=affine_along("LPS", (1, 1, 1)))])
+    panel = opened(viewer)
+    views = ortho.show(viewer)
+    settle(0.6)
+    model = views.models["coronal"]
+    at = views.ras
+
+    drag(
+        model,
+        pixel(model, panel, (-0.5, 20, -0.5)),
+        pixel(model, panel, (9.5, 20, 4.5)),
+    )
+
+    assert panel.box == Box((10, 0, 5), (40, 44, 36))
+    assert views.ras == at
+    # A click into the box goes where one beside it goes.
+    there = pixel(model, panel, (20, 20, 20))
+    drag(model, there, there)
+    before = panel.box
+    events = canvas_of(model)._scene_canvas.events
+    pressed = MouseEvent("mouse_press", pos=there, button=1, modifiers=())
+    events.mouse_press(pressed)
+    events.mouse_release(
+        MouseEvent("mouse_release", pos=there, button=1, modifiers=(), press_event=pressed)
+    )
+    assert panel.box == before
+    expected = affines.apply_affine(panel.state.affine, (20, 20, 20))
+    np.testing.assert_allclose(views.ras, expected, atol=1.01)
+
+
+def test_a_side_of_an_askew_box_moves_the_face_it_belongs_to(viewer: Any) -> None:
+    affine = rotated(affine_along("LPS", (1, 1, 1)), 20, (0, 0, 1))
+    show(viewer, [numbered((40, 44, 36), affine=affine)])
+    panel = opened(viewer)
+    drag(
+        viewer,
+        pixel(viewer, panel, (39.5, 22, 18)),
+        pixel(viewer, panel, (29.5, 22, 18)),
+    )
+    assert panel.box == Box((0, 0, 0), (30, 44, 36))
+
+
+def box_pixels(viewer: Any) -> int:
+    shot = viewer.screenshot(canvas_only=True, flash=False).astype(int)
+    yellow = (shot[..., 0] > 200) & (shot[..., 1] > 150) & (shot[..., 2] < 90)
+    return int(yellow.sum())
+
+
+def test_the_box_is_drawn_and_gone_when_the_widget_closes_and_is_never_a_layer(
+    viewer: Any, tmp_path: Path
+) -> None:
+    (layer,) = show(viewer, [numbered((40, 44, 36))])
+    assert box_pixels(viewer) == 0
+    panel = opened(viewer)
+    panel.state.box = Box((8, 8, 8), (30, 30, 30))
+    settle()
+    assert box_pixels(viewer) > 200
+    assert list(viewer.layers) == [layer]
+    viewer.dims.ndisplay = 3
+    settle(0.2)
+    assert box_pixels(viewer) > 50
+    viewer.dims.ndisplay = 2
+    panel.close()
+    settle()
+    assert box_pixels(viewer) == 0
+    assert viewer.mouse_drag_callbacks == [] or all(
+        "BoxOnCanvas" not in repr(one) for one in viewer.mouse_drag_callbacks
+    )
+
+
+def test_the_seeds_crop_is_dragged_applied_saved_and_read_by_nibabel(
+    viewer: Any, tmp_path: Path
+) -> None:
+    """FEATURES 71 to 74: the numbers of the seed, from a box that was dragged and typed."""
+    rng = np.random.default_rng(4)
+    values = np.zeros((512, 512, 175), np.uint8)
+    values[100:390, 150:350] = rng.integers(0, 255, (290, 200, 1))
+    image = nib.Nifti1Image(values, SEED)
+    image.set_sform(SEED, 1)
+    image.set_qform(SEED, 1)
+    nib.save(image, tmp_path / "seed.nii")
+    (layer,) = mv.open(viewer, tmp_path / "seed.nii")
+    panel = opened(viewer)
+    viewer.reset_view()
+    settle()
+
+    drag(viewer, pixel(viewer, panel, (-0.5, -0.5, 80)), pixel(viewer, panel, (102.5, 159.5, 80)))
+    drag(
+        viewer, pixel(viewer, panel, (511.5, 511.5, 80)), pixel(viewer, panel, (380.5, 339.5, 80))
+    )
+    assert str(panel.box) == "103:381, 160:340, 0:175"
+    panel.crop()
+
+    assert "278 × 180 × 175" in panel.status
+    saved = tmp_path / "out.nii"
+    assert str(saved) in viewer.layers[-1].save(str(saved), plugin="napari-medvol")
+    back, sliced = nib.load(saved), image.slicer[103:381, 160:340, :]
+    assert back.shape == (278, 180, 175)
+    np.testing.assert_array_equal(back.affine[:3, 3], (148.92578125, 123.23828125, -553.5))
+    np.testing.assert_array_equal(back.affine, sliced.affine)
+    np.testing.assert_array_equal(np.asarray(back.dataobj), np.asarray(sliced.dataobj))
+    assert (int(back.header["qform_code"]), int(back.header["sform_code"])) == (1, 1)
+    np.testing.assert_allclose(
+        mv.volume_of(viewer.layers[-1]).affine @ (0, 0, 0, 1), SEED @ (103, 160, 0, 1)
+    )
+    assert layer.visible
