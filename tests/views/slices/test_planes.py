@@ -120,6 +120,8 @@ def test_a_voxel_axis_of_an_oblique_scan_is_cut_along_its_voxels() -> None:
         ({"plane": 3}, "there is no plane 3"),
         ({"plane": "axial", "convention": "japanese"}, "'japanese' is no convention"),
         ({"plane": "axial", "pixel_mm": 0.0}, "0.0 is no size of a pixel"),
+        ({"plane": "axial", "pixel_mm": 1e-9}, "pixels"),
+        ({"plane": 2, "pixel_mm": 1e-4}, "pixels"),
         ({"plane": "axial", "pixel_mm": float("nan")}, "nan is no size"),
         ({"plane": "axial", "pixel_mm": "small"}, "'small' is no size"),
     ],

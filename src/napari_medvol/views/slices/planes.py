@@ -28,6 +28,8 @@ _TOWARDS: Final = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2
 _IN_PLANE: Final = 0.05
 #: Pixels. Extents that are whole numbers but for float noise gain no pixel.
 _NOISE: Final = 1e-4
+#: Pixels of a picture that is enlarged: most programs open no larger one.
+_MOST: Final = 2**27
 
 PixelSize = float | Literal["voxel"] | None
 
@@ -139,8 +141,8 @@ def grid_of(
     pixel = _pixel(what, pixel_mm, affines.zooms(volume.affine)[along])
     if not is_anatomical or _lies_within(volume, axis, along):
         flips = [sense * int(axes[a, 1]) for a, (_, sense) in zip(along, senses, strict=True)]
-        return _of_voxels(volume, name, axis, along, flips, pixel)
-    return _of_world(volume, name, axis, senses, pixel)
+        return _drawable(what, volume, _of_voxels(volume, name, axis, along, flips, pixel))
+    return _drawable(what, volume, _of_world(volume, name, axis, senses, pixel))
 
 
 @cache
@@ -165,6 +167,16 @@ def _pixel(what: str, asked: Any, sizes: NDArray[np.float64]) -> tuple[float, fl
     if isinstance(asked, str) or not (np.isfinite(asked) and asked > 0):
         raise StepError(what, f"{asked!r} is no size of a pixel", 'Give mm above 0, or "voxel"')
     return (float(asked),) * 2
+
+
+def _drawable(what: str, volume: Volume, grid: Grid) -> Grid:
+    """Refuse pictures enlarged beyond what programs open and memories hold."""
+    height, width = grid.shape
+    if height * width > max(_MOST, int(np.prod(np.sort(volume.shape[:3])[1:]))):
+        raise StepError(
+            what, f"its pictures would be {width:,} × {height:,} pixels", "Give more mm a pixel"
+        )
+    return grid
 
 
 def _lies_within(volume: Volume, axis: int, along: Sequence[int]) -> bool:
