@@ -1,5 +1,7 @@
 """Values change as they are told to; nothing moves."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
