@@ -67,6 +67,7 @@ def settle(layer: Layer, data: Any, matrix: Matrix) -> None:
     with layer._block_refresh():  # noqa: SLF001 - there is no public way to change both
         layer.rotate = np.eye(layer.ndim)
         layer.shear = np.zeros(layer.ndim * (layer.ndim - 1) // 2)
-        layer.data = data
+        if layer.data is not data:
+            layer.data = data
         layer.scale, layer.translate = given["scale"], given["translate"]
         layer.affine = given["affine"]

@@ -257,15 +257,16 @@ def place(source: Layer, target: Layer, ndisplay: int) -> None:
     record = record_of(source)
     now = None if record is None else record.current(source.data)
     if record is None or now is None or record.face(ndisplay) is now:
-        _copy_place(source, target)
+        _copy_place(source, target, ndisplay)
         return
     wanted, motion = record.face(ndisplay), movement(source, now)
     matrix = wanted.matrix if motion is None else motion @ wanted.matrix
+    is_drawn = ndisplay == 3 and target.data is wanted.data
     settle(target, wanted.data, matrix)
-    target.refresh()
+    target.refresh(data_displayed=not is_drawn, thumbnail=not is_drawn)
 
 
-def _copy_place(source: Layer, target: Layer) -> None:
+def _copy_place(source: Layer, target: Layer, ndisplay: int) -> None:
     changed = [
         name
         for name in _TRANSFORMS
@@ -279,7 +280,9 @@ def _copy_place(source: Layer, target: Layer) -> None:
             target.data = source.data
         for name in changed:
             setattr(target, name, getattr(source, name))
-    target.refresh()
+    # A place alone draws nothing anew in 3-D: whole volumes would go to the graphics card.
+    is_drawn = ndisplay == 3 and not has_other_data and not is_of_items(source)
+    target.refresh(data_displayed=not is_drawn, thumbnail=not is_drawn)
 
 
 def _shared_properties(layer: Layer) -> frozenset[str]:
