@@ -300,6 +300,19 @@ def test_the_curve_is_a_sigmoid_and_back() -> None:
     panel.close()
 
 
+def test_a_curve_that_was_refused_is_not_shown_as_chosen() -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(np.linspace(0, 0.5, 60).reshape(3, 4, 5), name="narrow")
+    panel = WindowWidget(viewer)
+    panel.function.value = "SIGMOID"
+    panel.function.value = "LINEAR"
+
+    assert "width of at least 1" in panel.status
+    assert function_of(layer) == "SIGMOID"
+    assert panel.function.value == "SIGMOID"
+    panel.close()
+
+
 def test_another_active_image_is_followed_and_the_old_one_left_alone() -> None:
     viewer, layer, panel = windowed_ct()
     before = len(layer.events.contrast_limits.callbacks)

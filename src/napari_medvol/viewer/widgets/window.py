@@ -287,7 +287,10 @@ class WindowWidget(Panel):
         """Show the layer with another curve, same level and width."""
         layer = self._needed()
         if function_of(layer) != function:
-            set_window(layer, window_of(layer)._replace(function=function))
+            try:
+                set_window(layer, window_of(layer)._replace(function=function))
+            finally:
+                self.refresh()
 
     @acting
     def show_all(self, *_: Any) -> None:
