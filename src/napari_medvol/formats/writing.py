@@ -55,6 +55,7 @@ def written(
         If it cannot be written whole, or what was read back is not what was to be written.
     """
     assert row.write is not None
+    _refuse_unwritable(volume)
     _refuse_source(volume, target)
     _refuse_unreadable(volume)
     volume = _with_directions(volume, rows)
@@ -71,6 +72,7 @@ def written(
             notes += (f"its name makes readers take the {volume.kind} for {back.kind}",)
         del back
         _add_sidecar(volume, folder / target.name, row, choices, rows)
+        _refuse_side_files(volume, folder, target, rows)
         files = _files_below(folder, target.parent)
         progress(total, total)
     return Certificate(
@@ -103,6 +105,36 @@ def _refuse_source(volume: Volume, target: Path) -> None:
                 f"{volume.name!r} was read from it, and files that were read are never changed",
                 "Choose another name",
             )
+
+
+def _refuse_side_files(volume: Volume, folder: Path, target: Path, rows: Sequence[Format]) -> None:
+    """Refuse to replace what lies beside a source under its name: its JSON, its gradients."""
+    suffixes = [suffix for row in rows for suffix in row.suffixes]
+    sources = {
+        file.parent / stem_of(file, suffixes)
+        for file in (Path(name).resolve() for name in volume.report.files)
+    }
+    for entry in folder.iterdir():
+        beside = target.parent / entry.name
+        place = beside.resolve()
+        stem = place.parent / place.stem
+        if entry.is_file() and entry.name != target.name and beside.exists() and stem in sources:
+            raise WriteError(
+                str(beside),
+                f"it belongs to what {volume.name!r} was read from; nothing was written",
+                "Choose another name, or sidecar='none'",
+            )
+
+
+def _refuse_unwritable(volume: Volume) -> None:
+    """Refuse what is no scan to any format: no voxel, or voxels that are no numbers."""
+    what = volume.name or "volume"
+    if volume.dtype.kind not in "biufc":
+        why = f"its values are of type {volume.dtype}, and voxels are numbers"
+        raise WriteError(what, why, "Convert the data to numbers")
+    if not prod(volume.shape):
+        why = f"it holds no voxel: its shape is {volume.shape}"
+        raise WriteError(what, why, "Write a volume with at least one voxel along each axis")
 
 
 def _refuse_unreadable(volume: Volume) -> None:

@@ -51,6 +51,57 @@ def test_the_file_that_was_read_is_never_written_over(tmp_path: Path) -> None:
         mv.write(scan, tmp_path / "link" / ".." / "x.nii", overwrite=True)
 
 
+@pytest.mark.parametrize("other", ["notes.txt", "below/IM0001.dcm"])
+def test_a_folder_with_something_else_in_it_is_not_replaced(tmp_path: Path, other: str) -> None:
+    path = tmp_path / "mine"
+    (path / other).parent.mkdir(parents=True)
+    (path / other).write_text("precious")
+
+    with pytest.raises(WriteError, match=r"which would be lost with it"):
+        mv.write(numbered((3, 3, 3)), path, overwrite=True)
+
+    assert (path / other).read_text() == "precious"
+    assert names(tmp_path) == ["mine"]
+
+
+def test_a_series_of_an_earlier_run_is_replaced_whole(tmp_path: Path) -> None:
+    mv.write(numbered((3, 3, 4)), tmp_path / "ct")
+    mv.write(numbered((3, 3, 2)), tmp_path / "ct", overwrite=True)
+
+    assert names(tmp_path / "ct") == ["IM0001.dcm", "IM0002.dcm"]
+
+
+def test_the_side_file_of_a_source_is_never_written_over(tmp_path: Path) -> None:
+    mv.write(numbered((3, 3, 3)), tmp_path / "x.nii.gz")
+    (tmp_path / "x.json").write_text('{"RepetitionTime": 2}')
+    (scan,) = mv.read(tmp_path / "x.nii.gz")
+    part = mv.apply(scan, [mv.Step("crop", {"start": (0, 0, 0), "stop": (2, 2, 2)})])
+
+    with pytest.raises(WriteError, match=r"x\.json: it belongs to what 'x' was read from"):
+        mv.write(part, tmp_path / "x.nii", overwrite=True)
+
+    assert (tmp_path / "x.json").read_text() == '{"RepetitionTime": 2}'
+    assert names(tmp_path) == ["x.json", "x.nii.gz"]
+    mv.write(part, tmp_path / "x.nii", sidecar="none")
+    assert names(tmp_path) == ["x.json", "x.nii", "x.nii.gz"]
+
+
+@pytest.mark.parametrize("name", ["x.nii", "x.img", "x.mgz", "x"])
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [(np.zeros((0, 3, 3), np.int16), "no voxel"), (np.full((2, 2, 2), None), "type object")],
+)
+def test_what_is_no_scan_is_refused_in_words(
+    tmp_path: Path, data: np.ndarray, why: str, name: str
+) -> None:
+    with pytest.raises(WriteError, match=why):
+        mv.write(
+            Volume(data, np.eye(4)), tmp_path / name, format="Analyze" if name == "x.img" else None
+        )
+
+    assert names(tmp_path) == []
+
+
 def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
     mv.write(numbered((2, 2, 2)), tmp_path / "a" / "b" / "x.nii")
 
@@ -247,3 +298,12 @@ def test_a_host_without_a_name_is_no_fault(
     mv.write(numbered((2, 2, 2)), tmp_path / "x.nii")
 
     assert time.time() - (tmp_path / "x.nii").stat().st_mtime < 60
+
+
+def test_what_a_library_says_about_the_disk_is_told_without_its_traceback(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(WriteError) as caught, staging.writing(tmp_path / "ct"):
+        raise OSError("With tag (7FE0,0010) got exception\nTraceback (most recent …") from full
+
+    assert caught.value.why == "No space left on device; nothing was written"
+    assert caught.value.fix == "Free some space, or write elsewhere"

@@ -92,9 +92,17 @@ def writing(target: Path) -> Iterator[None]:
             errno.EPERM: "Choose a folder that you may write to",
             errno.EROFS: "Choose a folder that you may write to",
         }
-        why = error.strerror or str(error)
-        fix = fixes.get(error.errno or 0, "Check the path and the disk")
+        first = _first(error)
+        why = first.strerror or (str(first).splitlines() or [type(first).__name__])[0]
+        fix = fixes.get(first.errno or 0, "Check the path and the disk")
         raise WriteError(str(target), f"{why}; nothing was written", fix) from error
+
+
+def _first(error: OSError) -> OSError:
+    """Return what the system said, where a library has put its own words around it."""
+    while error.errno is None and isinstance(error.__cause__, OSError):
+        error = error.__cause__
+    return error
 
 
 def _host() -> str:
@@ -130,6 +138,8 @@ def _publish(folder: Path, beside: Path, overwrite: bool) -> None:
     entries = sorted(folder.iterdir())
     targets = [beside / entry.name for entry in entries]
     _refuse_existing(targets, overwrite)
+    for entry, there in zip(entries, targets, strict=True):
+        _refuse_others(entry, there)
     for entry in entries:
         _flush(entry)
     if len(entries) == 1 and not targets[0].is_dir():
@@ -168,6 +178,24 @@ def _refuse_existing(targets: list[Path], overwrite: bool) -> None:
         raise WriteError(
             str(there[0]), "is there already; nothing was written", "Ask for overwrite=True"
         )
+
+
+def _refuse_others(entry: Path, target: Path) -> None:
+    """Refuse to replace a folder that holds more than what the new one is made of.
+
+    Files of the kinds that are written may be replaced; a whole folder of somebody's may not,
+    for what else is in it would be gone.
+    """
+    if not (entry.is_dir() and target.is_dir()):
+        return
+    kinds = {path.suffix.lower() for path in entry.iterdir()}
+    for path in sorted(target.iterdir()):
+        if path.is_dir() or path.suffix.lower() not in kinds:
+            raise WriteError(
+                str(target),
+                f"it holds {path.name!r}, which would be lost with it; nothing was written",
+                "Choose another folder, or empty this one",
+            )
 
 
 def _flush(entry: Path) -> None:
