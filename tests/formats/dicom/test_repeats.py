@@ -69,6 +69,35 @@ def test_temporal_position_makes_time_with_its_step(tmp_path: Path) -> None:
     assert "TemporalPositionIdentifier" in volume.report.sort_key
 
 
+def test_a_scan_over_midnight_keeps_its_order_and_its_times(tmp_path: Path) -> None:
+    moments = [("20200229", "235950"), ("20200229", "235958"), ("20200301", "000006")]
+    cells = [
+        ((t,), {"AcquisitionDate": date, "AcquisitionTime": time})
+        for t, (date, time) in enumerate(moments)
+    ]
+    write_cells(tmp_path, [cells[2], cells[0], cells[1]])
+
+    volume = only(tmp_path)
+
+    assert_laid_out(volume, 3)
+    (axis,) = volume.axes
+    assert (axis.name, axis.step, axis.unit, axis.values) == ("t", 8.0, "s", None)
+
+
+def test_over_midnight_without_dates_the_instance_number_orders(tmp_path: Path) -> None:
+    times = ["235950", "235958", "000006"]
+    write_cells(
+        tmp_path,
+        [((t,), {"AcquisitionDate": "", "AcquisitionTime": at}) for t, at in enumerate(times)],
+    )
+
+    volume = only(tmp_path)
+
+    assert_laid_out(volume, 3)
+    assert "InstanceNumber" in volume.report.sort_key
+    assert volume.axes[0].unit == ""  # no step of twelve hours
+
+
 def test_time_without_any_clock_takes_the_repetition_time(tmp_path: Path) -> None:
     write_cells(tmp_path, [((t,), {"RepetitionTime": "2500"}) for t in range(3)])
 

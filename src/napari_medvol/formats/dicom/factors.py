@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -9,6 +10,9 @@ import numpy as np
 
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.frames import Frame
+
+#: Seconds.
+DAY: Final = 86400
 
 
 class Factor(NamedTuple):
@@ -61,11 +65,22 @@ def _echo_time(frame: Frame) -> float | None:
     return frame.number_of(tags.ECHO_TIME) or None
 
 
-def _clock(tag: int) -> Callable[[Frame], float | None]:
+def _clock(tag: int, date: int) -> Callable[[Frame], float | None]:
     def value(frame: Frame) -> float | None:
-        return seconds_of(frame.text(tag))
+        seconds = seconds_of(frame.text(tag))
+        # A scan may run over midnight: the time alone would put its end before its start.
+        return None if seconds is None else seconds + _days_of(frame.text(date)) * DAY
 
     return value
+
+
+def _days_of(text: str) -> int:
+    """Return a DICOM date (YYYYMMDD, or the older YYYY.MM.DD) in days, 0 where there is none."""
+    digits = text.strip().replace(".", "")
+    try:
+        return datetime.date(int(digits[:4]), int(digits[4:6]), int(digits[6:8])).toordinal()
+    except ValueError:
+        return 0
 
 
 def seconds_of(text: str) -> float | None:
@@ -184,10 +199,16 @@ SEQUENCE: Final = (
         lambda frame: frame.numbers(tags.DIMENSION_INDEX_VALUES) or None,
         ranked=True,
     ),
-    Factor("t", "s", "AcquisitionTime", _clock(tags.ACQUISITION_TIME), ranked=True),
+    Factor(
+        "t",
+        "s",
+        "AcquisitionTime",
+        _clock(tags.ACQUISITION_TIME, tags.ACQUISITION_DATE),
+        ranked=True,
+    ),
     Factor("t", "", "InstanceNumber", _number(tags.INSTANCE_NUMBER), ranked=True),
     Factor("t", "", "AcquisitionNumber", _number(tags.ACQUISITION_NUMBER), ranked=True),
-    Factor("t", "s", "ContentTime", _clock(tags.CONTENT_TIME), ranked=True),
+    Factor("t", "s", "ContentTime", _clock(tags.CONTENT_TIME, tags.CONTENT_DATE), ranked=True),
     Factor("t", "", "frame number", _number(tags.FRAME_NUMBER), ranked=True),
     Factor("t", "", "file name", lambda frame: frame.order[1:], ranked=True),
 )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from napari_medvol.formats.dicom import tags
-from napari_medvol.formats.dicom.factors import SEQUENCE, TELLING, Factor
+from napari_medvol.formats.dicom.factors import DAY, SEQUENCE, TELLING, Factor
 from napari_medvol.formats.dicom.frames import Frame
 from napari_medvol.volume import Axis
 
@@ -178,9 +178,15 @@ def _sequence_key(factor: Factor, frame: Frame) -> tuple[Any, ...]:
 def _sequence_factor(positions: Positions) -> Factor:
     for factor in SEQUENCE:
         values = [[factor.value(frame) for frame in row] for row in positions]
-        if all(None not in row and len(set(row)) == len(row) for row in values):
+        tells = all(None not in row and len(set(row)) == len(row) for row in values)
+        if tells and not (factor.unit == "s" and _may_cross_midnight(values)):
             return factor
     return SEQUENCE[-1]
+
+
+def _may_cross_midnight(values: list[list[Any]]) -> bool:
+    """Return whether times without a date lie so far apart that which came first is open."""
+    return any(max(row) < DAY and max(row) - min(row) > DAY / 2 for row in values)
 
 
 def _in_sequence(telling: _Chosen, positions: Positions, count: int) -> Repeats:
