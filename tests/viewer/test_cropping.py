@@ -12,6 +12,7 @@ from napari.components import ViewerModel
 import napari_medvol as mv
 from napari_medvol.errors import StepError
 from napari_medvol.viewer.cropping import crop_layers
+from napari_medvol.viewer.histories import redo, undo
 from napari_medvol.viewer.opening import show
 from napari_medvol.views.boxes import region_between
 from napari_medvol.volume import Axis, Volume
@@ -132,3 +133,17 @@ def _shift(by: float) -> np.ndarray:
     shift = np.zeros((4, 4))
     shift[:3, 3] = by
     return shift
+
+
+def test_a_crop_is_undone_and_redone(model: ViewerModel) -> None:
+    (layer,) = show(model, [numbered((6, 7, 8))])
+    (made,) = crop_layers(model, [layer], (1, 1, 1), (3, 4, 5), hide=True)
+    assert not layer.visible
+
+    undo(model)
+    assert made not in model.layers
+    assert layer.visible
+
+    redo(model)
+    assert made in model.layers
+    assert not layer.visible

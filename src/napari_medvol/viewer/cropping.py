@@ -12,6 +12,7 @@ from napari_medvol.affines import Affine
 from napari_medvol.errors import StepError
 from napari_medvol.ops import apply
 from napari_medvol.viewer.derived import add_like
+from napari_medvol.viewer.histories import remember
 from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.views.boxes import Box, box_of, box_within, checked, region_of
 from napari_medvol.volume import Step, Volume
@@ -75,8 +76,10 @@ def crop_layers(
         add_like(viewer, layer, volume, f"{layer.name}{_ADDED}")
         for layer, volume in zip(layers, cropped, strict=True)
     ]
-    for layer in layers if hide else ():
-        layer.visible = False
+    for layer, added in zip(layers, made, strict=True):
+        was_visible = bool(layer.visible)
+        layer.visible = was_visible and not hide
+        remember(viewer, layer, [added], "crop", was_visible=was_visible)
     return made
 
 

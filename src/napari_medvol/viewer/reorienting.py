@@ -10,6 +10,7 @@ from napari_medvol.formats.inspecting import forms
 from napari_medvol.formats.nifti.codes import without_qform
 from napari_medvol.ops import apply
 from napari_medvol.viewer.derived import add_like
+from napari_medvol.viewer.histories import remember
 from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.volume import Step, Volume
 
@@ -29,7 +30,7 @@ def reorient_layer(viewer: ViewerModel, layer: Layer, axcodes: str = "RAS") -> L
         If the layer holds no voxels.
     """
     made = apply(volume_of(layer), [Step("orient", {"axcodes": axcodes})])
-    return add_like(viewer, layer, made, f"{layer.name} {made.axcodes}")
+    return _added(viewer, layer, made, made.axcodes)
 
 
 def relabel_layer(viewer: ViewerModel, layer: Layer, axcodes: str, keep: str = "centre") -> Layer:
@@ -41,7 +42,7 @@ def relabel_layer(viewer: ViewerModel, layer: Layer, axcodes: str, keep: str = "
         As :func:`reorient_layer`.
     """
     made = apply(volume_of(layer), [Step("relabel", {"axcodes": axcodes, "keep": keep})])
-    return add_like(viewer, layer, made, f"{layer.name} relabelled {made.axcodes}")
+    return _added(viewer, layer, made, f"relabelled {made.axcodes}")
 
 
 def place_by(viewer: ViewerModel, layer: Layer, form: str) -> Layer:
@@ -69,7 +70,7 @@ def place_by(viewer: ViewerModel, layer: Layer, form: str) -> Layer:
             "Choose a layer of a NIfTI file",
         )
     made = apply(_read_again(volume, form), volume.history)
-    return add_like(viewer, layer, made, f"{layer.name} by {form}")
+    return _added(viewer, layer, made, f"by {form}")
 
 
 def forget_qform(viewer: ViewerModel, layer: Layer) -> Layer:
@@ -81,7 +82,14 @@ def forget_qform(viewer: ViewerModel, layer: Layer) -> Layer:
         As :func:`napari_medvol.formats.nifti.codes.without_qform`.
     """
     made = without_qform(volume_of(layer))
-    return add_like(viewer, layer, made, f"{layer.name} without qform")
+    return _added(viewer, layer, made, "without qform")
+
+
+def _added(viewer: ViewerModel, layer: Layer, made: Volume, said: str) -> Layer:
+    """Add the result above all, to be undone like any other."""
+    added = add_like(viewer, layer, made, f"{layer.name} {said}")
+    remember(viewer, layer, [added], said, was_visible=bool(layer.visible))
+    return added
 
 
 def _read_again(volume: Volume, form: str) -> Volume:

@@ -341,3 +341,15 @@ def test_opened_and_closed_often_nothing_grows(viewer: Any, qtbot: Any, openings
     gc.collect()
     qtbot.wait(300)
     assert all(now <= then for now, then in zip(counted(), before, strict=True))
+
+
+def test_its_dock_stays_in_the_window(viewer: Any, qtbot: Any) -> None:
+    """In a window of their own Qt gives the canvases empty contexts."""
+    ortho.show(viewer)
+    qtbot.wait(50)
+    dock = open_on(viewer).native.parent()  # type: ignore[union-attr]
+
+    assert not dock.features() & dock.DockWidgetFeature.DockWidgetFloatable
+    assert not dock.features() & dock.DockWidgetFeature.DockWidgetMovable
+    assert dock.features() & dock.DockWidgetFeature.DockWidgetClosable
+    assert not dock.titleBarWidget().float_button.isVisible()

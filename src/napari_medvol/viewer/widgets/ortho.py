@@ -1,6 +1,8 @@
 """Ortho views: axial, coronal, sagittal and 3-D at once, with one cursor."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -8,7 +10,7 @@ import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton, SpinBox, Widget
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QGridLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QGridLayout, QWidget
 
 from napari_medvol.viewer.ortho.models import VIEWS, Options, Ortho, View
 from napari_medvol.viewer.ortho.panes import Pane
@@ -59,6 +61,12 @@ class OrthoWidget(Panel):
         _open[self.viewer] = self
         # The planes first: a volume takes longer to draw.
         QTimer.singleShot(0, self._fill_volume)
+
+    def _on_parent(self, parent: Any) -> None:
+        super()._on_parent(parent)
+        if isinstance(parent, QDockWidget):
+            # Later: the dock asks its title bar for its buttons when it is done.
+            QTimer.singleShot(0, partial(_keep_in_window, parent))
 
     def picture(self) -> NDArray[np.uint8]:
         """Return what the views show, (height, width, 4), as they are laid out."""
@@ -188,6 +196,16 @@ def open_on(viewer: Any) -> OrthoWidget | None:
 
 def _setter(options: Options, name: str) -> Callable[[bool], None]:
     return lambda value: setattr(options, name, value)
+
+
+def _keep_in_window(dock: QDockWidget) -> None:
+    """Let a dock not float: in another window Qt gives canvases empty contexts (QOpenGLWidget)."""
+    with suppress(RuntimeError):
+        kept = dock.features() & ~QDockWidget.DockWidgetFeature.DockWidgetFloatable
+        dock.setFeatures(kept & ~QDockWidget.DockWidgetFeature.DockWidgetMovable)
+        button = getattr(dock.titleBarWidget(), "float_button", None)
+        if button is not None:
+            button.hide()
 
 
 def _beside(pictures: Sequence[NDArray[np.uint8]], axis: int) -> NDArray[np.uint8]:
