@@ -251,6 +251,30 @@ class TestValues:
             mv.write(Volume(values, np.eye(4)), tmp_path / "x.nii", **asked)
         assert not list(tmp_path.iterdir())
 
+    def test_floats_become_complex_and_their_rounding_is_told(self, tmp_path: Path) -> None:
+        volume = Volume(np.full((2, 2, 2), 0.1), np.eye(4))
+
+        certificate = mv.write(volume, tmp_path / "x.nii", dtype="complex64")
+
+        assert certificate.largest_error == pytest.approx(abs(0.1 - float(np.float32(0.1))))
+
+    @pytest.mark.parametrize("span", [1e300, 3e38, 1e-40])
+    def test_a_span_that_no_slope_covers_is_refused_in_words(
+        self, span: float, tmp_path: Path
+    ) -> None:
+        values = np.linspace(0, span, 8).reshape(2, 2, 2)
+
+        with pytest.raises(WriteError, match="beyond what readers compute with"):
+            mv.write(Volume(values, np.eye(4)), tmp_path / "x.nii", dtype="int16")
+
+    def test_integers_of_64_bits_get_no_slope(self, tmp_path: Path) -> None:
+        values = np.linspace(1e6, 1e6 + 3.5, 8, dtype=np.float32).reshape(2, 2, 2)
+
+        certificate = mv.write(Volume(values, np.eye(4)), tmp_path / "x.nii", dtype="uint64")
+
+        assert certificate.slope == 1
+        assert "rounded to whole numbers" in certificate.loss
+
     def test_nan_does_not_become_a_number(self, tmp_path: Path) -> None:
         values = np.array([1.5, np.nan] * 4).reshape(2, 2, 2)
 

@@ -533,3 +533,18 @@ def test_a_slice_beside_the_line_of_the_others_is_no_displaced_slice(tmp_path: P
         )
 
     assert all("displaced" not in kinds(volume) for volume in read(tmp_path))
+
+
+def test_a_gap_between_jittering_slices_is_a_gap(tmp_path: Path) -> None:
+    places = [2 * k + 0.02 * (-1) ** k for k in range(12) if k not in (4, 5)]
+    for number, z in enumerate(places, 1):
+        pixels = np.full((4, 5), number, np.int16)
+        write_slice(tmp_path / f"{number}.dcm", pixels, position=(0, 0, z), instance=number)
+
+    (volume,) = read(tmp_path)
+
+    assert volume.shape == (5, 4, 12)
+    assert volume.zooms[2] == pytest.approx(2, abs=0.01)
+    kept = np.asarray(volume.data)[0, 0]
+    assert np.delete(kept, (4, 5)).tolist() == list(range(1, 11))
+    assert any("missing" in text for text in volume.report.warnings)

@@ -246,9 +246,9 @@ def _with_lost_slices(
         multiples = np.rint(widths / usual)
         if (multiples == 1).all():
             continue  # uneven, but nothing is missing
-        if (multiples < 1).any() or (
-            np.abs(widths - multiples * usual) > _GAP_SHARE * usual
-        ).any():
+        # Jitter of single slices adds up in a long gap; the residuals below are the judge.
+        allowed = _GAP_SHARE * usual * multiples
+        if (multiples < 1).any() or (np.abs(widths - multiples * usual) > allowed).any():
             continue
         if multiples.sum() > _MOST_SLOTS:
             continue

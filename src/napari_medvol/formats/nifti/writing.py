@@ -33,7 +33,8 @@ _SMALL: Final = dtypes("u1", "i1", "u2", "i2", "u4", "i4")
 _LARGE: Final = dtypes("u8", "i8")
 _FLOATS: Final = dtypes("f4", "f8", "c8", "c16")
 
-_ALL: Final = Storable("NIfTI", (*_SMALL, *_LARGE, *_FLOATS), scaled=(*_SMALL, *_LARGE))
+#: Scaled 64-bit integers are no finer than the 64-bit floats that readers make of them.
+_ALL: Final = Storable("NIfTI", (*_SMALL, *_LARGE, *_FLOATS), scaled=_SMALL)
 #: Few programs read labels of 64 bits, and no atlas needs them.
 _LABELS: Final = Storable("NIfTI", _SMALL)
 _COLOURS: Final = Storable("NIfTI's colours", dtypes("u1"))

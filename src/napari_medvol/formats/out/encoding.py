@@ -132,7 +132,9 @@ def _smallest(volume: Volume, now: np.dtype[Any], storable: Storable) -> Encodin
         if _holds(dtype, now, found) and _comes_back(volume, now, dtype):
             return Encoding(dtype)
     if storable.scales_unasked and now.kind == "f" and found.is_finite:
-        return _scaled(volume, max(storable.scaled, key=lambda d: d.itemsize == 2), found)
+        return _scaled(
+            volume, max(storable.scaled, key=lambda d: d.itemsize == 2), found, storable
+        )
     raise _no_type(volume, now, found, storable)
 
 
@@ -183,8 +185,6 @@ def _no_type(volume: Volume, now: np.dtype[Any], found: Survey, storable: Storab
 
 
 def _complex(volume: Volume, now: np.dtype[Any], asked: np.dtype[Any]) -> Encoding:
-    if now.kind != "c":
-        return Encoding(asked)
     if asked.kind != "c":
         why = f"complex values do not fit {asked}"
         raise WriteError(volume.name or "volume", why, "Write magnitude and phase apart")
@@ -217,7 +217,7 @@ def _apart(values: Array, back: Array) -> float:
             return 0.0
         pairs = zip(values[exact].tolist(), back[exact].tolist(), strict=True)
         return float(max(abs(a - int(b)) for a, b in pairs))
-    wide: Any = np.complex128 if values.dtype.kind == "c" else np.longdouble
+    wide: Any = np.complex128 if back.dtype.kind == "c" else np.longdouble
     difference = np.abs(values.astype(wide) - back.astype(wide))
     finite = difference[np.isfinite(difference)]
     return float(finite.max()) if finite.size else 0.0
@@ -238,7 +238,7 @@ def _as_integers(
     if fits and found.is_whole:
         return Encoding(asked)
     if may_scale and asked in storable.scaled:
-        return _scaled(volume, asked, found)
+        return _scaled(volume, asked, found, storable)
     if fits:
         return Encoding(asked, tolerance=0.5, loss=f"rounded to whole numbers ({asked})")
     raise WriteError(
@@ -253,14 +253,21 @@ def _as_integers(
 _ROUNDING: Final = 0.501
 
 
-def _scaled(volume: Volume, asked: np.dtype[Any], found: Survey) -> Encoding:
+#: Readers apply slopes in 32 bits.
+_STEPS: Final = (1e-35, 1e33)
+
+
+def _scaled(volume: Volume, asked: np.dtype[Any], found: Survey, storable: Storable) -> Encoding:
     """Return the integers that span the range of the values: the finest even steps."""
     info = np.iinfo(asked)
     span = float(found.highest) - float(found.lowest)
     slope = span / (int(info.max) - int(info.min)) or 1.0
-    if not np.isfinite(span):
-        why = f"values from {found.lowest:g} to {found.highest:g} span no finite range"
-        raise WriteError(volume.name or "volume", why, "Ask for dtype='float64'")
+    if not (slope == 1.0 or _STEPS[0] < slope < _STEPS[1]):
+        why = (
+            f"{storable.name} cannot span values from {found.lowest:g} to {found.highest:g}:"
+            f" a slope of {slope:g} is beyond what readers compute with"
+        )
+        raise WriteError(volume.name or "volume", why, "Scale the values first, or write floats")
     slope, intercept = _exact(slope), float(found.lowest) - info.min * slope
     return _with_scale(asked, slope, intercept, found)
 

@@ -17,7 +17,7 @@ from napari_medvol.volume import Axis, Display, Volume, Window
 from tests.conftest import GRIDS
 from tests.formats.dicom.out import foreign, standard
 from tests.phantoms.dicom import uid_of, write_series
-from tests.phantoms.volumes import affine_along, numbered, rotated
+from tests.phantoms.volumes import affine_along, numbered, rotated, sheared
 
 SHAPE = (5, 6, 7)
 SHEARED = GRIDS["LPS"] @ np.array([[1, 0.3, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
@@ -470,3 +470,13 @@ def test_the_scanner_is_named_in_files_of_many_frames(ct: Volume, tmp_path: Path
     ds = pydicom.dcmread(tmp_path / "x.dcm")
     assert ds.Manufacturer == "napari-medvol"
     assert "Phantom" in ds.AcquisitionDeviceProcessingDescription
+
+
+def test_slices_that_slip_are_told_of(tmp_path: Path) -> None:
+    tilted = numbered((6, 5, 4), np.int16, sheared(affine_along("LPS")))
+
+    certificate = mv.write(tilted, tmp_path / "tilted")
+
+    assert any("as under a tilted gantry" in note for note in certificate.notes)
+    straight = mv.write(numbered((6, 5, 4), np.int16), tmp_path / "straight")
+    assert not any("gantry" in note for note in straight.notes)

@@ -93,7 +93,16 @@ def places_of(volume: Volume) -> Places:
     orientation[1] /= np.linalg.norm(orientation[1])
     straight, notes = _straightened(volume, lps, orientation, (between_columns, between_rows))
     spacing = between_rows, between_columns
-    return Places(straight, orientation, spacing, lps[:3, 3], step, notes)
+    found = Places(straight, orientation, spacing, lps[:3, 3], step, notes)
+    slip = np.linalg.norm(step - found.between * found.normal) * (volume.shape[2] - 1)
+    if slip <= _ROUNDING_MM:
+        return found
+    text = (
+        f"each slice slips along the one before, by {slip:.3g} mm in all, as under a tilted gantry:"
+        " every file says so, but programs that take a series for a box, such as SimpleITK, do not"
+        " look"
+    )
+    return replace(found, notes=(*notes, text))
 
 
 def _straightened(
