@@ -40,7 +40,7 @@ def open(
     oblique: Oblique | None = None,
     **choices: Any,
 ) -> list[Layer]:
-    """Read every scan at `path` and show it: the largest visible, the others hidden.
+    """Read every scan at `path` and show it: the largest visible, with labels drawn on it.
 
     Parameters
     ----------
@@ -77,6 +77,8 @@ def show(
 def layers_of(volumes: Sequence[Volume], *, oblique: Oblique | None = None) -> list[LayerData]:
     """Return layer data of `volumes`, the largest visible, and tell what was found odd.
 
+    Labels that were drawn on the largest, in its frame of reference, are visible with it.
+
     What is lazy is read in the background once the first picture is drawn, if there is a
     window to draw it in.
 
@@ -91,12 +93,20 @@ def layers_of(volumes: Sequence[Volume], *, oblique: Oblique | None = None) -> l
     made: list[LayerData] = []
     for number, volume in enumerate(volumes):
         notify.leave_bad_planes_blank(volume)
-        made += layer_data(volume, oblique=how, visible=number == shown)
+        is_shown = number == shown or _lies_over(volume, volumes[shown])
+        made += layer_data(volume, oblique=how, visible=is_shown)
     notify.warn_of_findings(volumes)
     _tell_of_oblique(made)
     if application() is not None:
         fill(volumes[shown : shown + 1])
     return made
+
+
+def _lies_over(volume: Volume, shown: Volume) -> bool:
+    """Whether labels were drawn on the scan that is shown, so that both are looked at."""
+    frame = volume.frame_of_reference
+    is_pair = volume.kind == "labels" and shown.kind == "image"
+    return is_pair and frame is not None and frame == shown.frame_of_reference
 
 
 def _readable(volumes: Sequence[Volume]) -> list[Volume]:
