@@ -98,9 +98,9 @@ def places_of(volume: Volume) -> Places:
     if slip <= _ROUNDING_MM:
         return found
     text = (
-        f"each slice slips along the one before, by {slip:.3g} mm in all, as under a tilted gantry:"
-        " every file says so, but programs that take a series for a box, such as SimpleITK, do not"
-        " look"
+        f"each slice slips along the one before, by {slip:.3g} mm in all, as under a tilted"
+        " gantry: every file says so, but programs that take a series for a box, such as"
+        " SimpleITK, do not look"
     )
     return replace(found, notes=(*notes, text))
 
