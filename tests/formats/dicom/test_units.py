@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom import Dataset
 
 from napari_medvol import MedVolError, Volume, read
-from napari_medvol.errors import DecodeError
+from napari_medvol.errors import DecodeError, ReadError
 from napari_medvol.formats.dicom.volumes import in_unit
 from tests.phantoms.dicom import write_series, write_slice
 
@@ -203,6 +204,30 @@ def test_suv_is_activity_by_body_over_decayed_dose(tmp_path: Path, kind: str, bo
     (formula,) = [f.text for f in volume.report.findings if f.kind == "suv"]
     for said in ("70", "3600 s", "6588 s", "3.7e+08 Bq"):
         assert said in formula
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "kind"),
+    [
+        ("PatientWeight", "80", "suvbw"),
+        ("PatientSize", "1.6", "suvlbm"),
+        ("RadionuclideTotalDose", "185000000", "suvbw"),
+    ],
+)
+def test_images_of_two_patients_or_injections_give_no_suv(
+    keyword: str, value: str, kind: str, tmp_path: Path
+) -> None:
+    last = sorted(pet(tmp_path).iterdir())[-1]
+    dataset = pydicom.dcmread(last)
+    item = dataset.RadiopharmaceuticalInformationSequence[0]
+    setattr(item if keyword in item else dataset, keyword, value)
+    dataset.save_as(last)
+
+    with pytest.raises(ReadError, match=rf"do not agree on {keyword}: .* in {last.name}"):
+        read(tmp_path, value=kind)
+    assert only(tmp_path).unit == "Bq/ml"
+    if keyword == "PatientSize":
+        assert only(tmp_path, value="suvbw").unit.startswith("SUVbw")
 
 
 def test_decay_to_injection_needs_no_decay(tmp_path: Path) -> None:

@@ -21,7 +21,13 @@ from napari_medvol.formats.dicom.realworld import (
     real_world_of,
 )
 from napari_medvol.formats.dicom.rows import series_name
-from napari_medvol.formats.dicom.suv import UNITS, Suv, suv_of
+from napari_medvol.formats.dicom.suv import (
+    UNITS,
+    Suv,
+    inputs_of,
+    refuse_other_inputs,
+    suv_of,
+)
 from napari_medvol.formats.dicom.units import Scale, scale_findings, scale_of, unit_of
 from napari_medvol.report import Finding
 
@@ -119,13 +125,26 @@ def _suv(kind: str) -> Callable[[Sequence[Frame]], Conversion]:
         # START counts from the first image, whichever slice that is.
         first = min(frames, key=lambda f: (f.text(tags.ACQUISITION_TIME), f.order))
         with translated(first.header.path):
-            suv = suv_of(_as_classic(first), kind, series_name(first))
+            dataset = _as_classic(first)
+            suv = suv_of(dataset, kind, series_name(first))
+        _check_inputs(frames, inputs_of(dataset, kind), kind, series_name(first))
         if suv.own_factor is None:
             finding = Finding(suv.formula, "note", "suv")
             return _scaled(lambda frame: suv.factor, UNITS[kind], suv.factor, finding)
         return _scaled_by_slice(frames, suv, suv.own_factor, kind)
 
     return conversion
+
+
+def _check_inputs(frames: Sequence[Frame], inputs: dict[str, str], kind: str, name: str) -> None:
+    """Refuse a series of which some files give another weight, dose or injection."""
+    if not inputs:
+        return
+    for frame in {str(frame.header.path): frame for frame in frames}.values():
+        path = frame.header.path
+        with translated(path):
+            others = inputs_of(_as_classic(frame), kind)
+        refuse_other_inputs(inputs, others, kind, name, Path(path).name)
 
 
 def _as_classic(frame: Frame) -> Dataset:

@@ -81,6 +81,48 @@ def suv_of(dataset: Dataset, kind: str, name: str) -> Suv:
     return _from_activity(dataset, kind, name, "")
 
 
+#: What every image of a series must say alike, as far as it counts: one patient and one
+#: injection. Of the injection, the elements of its item.
+_OF_PATIENT: Final = {
+    "suvbw": ("PatientWeight",),
+    "suvlbm": ("PatientWeight", "PatientSize", "PatientSex"),
+    "suvbsa": ("PatientWeight", "PatientSize"),
+}
+_OF_INJECTION: Final = (
+    "RadionuclideTotalDose", "RadionuclideHalfLife", "RadiopharmaceuticalStartTime",
+    "RadiopharmaceuticalStartDateTime",
+)  # fmt: skip
+
+
+def inputs_of(dataset: Dataset, kind: str) -> dict[str, str]:
+    """Return what SUV are computed from, as the file has it, by keyword; none if it holds them."""
+    if str(dataset.get("Units") or "").upper() in ("GML", "CM2ML"):
+        return {}
+    items = dataset.get("RadiopharmaceuticalInformationSequence") or [{}]
+    said = {keyword: dataset.get(keyword) for keyword in _OF_PATIENT[kind]}
+    said |= {keyword: items[0].get(keyword) for keyword in _OF_INJECTION}
+    return {keyword: "" if value is None else str(value) for keyword, value in said.items()}
+
+
+def refuse_other_inputs(
+    first: dict[str, str], other: dict[str, str], kind: str, name: str, file: str
+) -> None:
+    """Refuse a series whose images tell of two patients or two injections.
+
+    Raises
+    ------
+    ReadError
+        Naming the element and both values.
+    """
+    for keyword, value in first.items():
+        if other.get(keyword, "") != value:
+            why = (
+                f"its images do not agree on {keyword}: {value or 'nothing'} in the first,"
+                f" {other.get(keyword) or 'nothing'} in {file}"
+            )
+            raise _refusal(name, kind, why)
+
+
 def _refusal(name: str, kind: str, why: str) -> ReadError:
     fix = "value='real' opens it in the file's own unit"
     return ReadError(f"{kind} of {name}", why, fix)
