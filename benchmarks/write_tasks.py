@@ -63,8 +63,8 @@ def write_gz_alone(path: Path) -> Run:
 
     import napari_medvol as mv
     from napari_medvol.formats.nifti.writing import write
-    from napari_medvol.formats.out.choices import WriteChoices
     from napari_medvol.formats.row import unheard
+    from napari_medvol.formats.saving.choices import WriteChoices
 
     assert isal.igzip_threaded
     return _writing(

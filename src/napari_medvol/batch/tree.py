@@ -21,8 +21,8 @@ from napari_medvol.batch.report import Row
 from napari_medvol.batch.schedulers import Scheduler
 from napari_medvol.batch.work import Job, Outcome, Target, is_as_made, work
 from napari_medvol.errors import FormatError
-from napari_medvol.formats.out.staging import writing
 from napari_medvol.formats.row import Progress
+from napari_medvol.formats.saving.staging import writing
 from napari_medvol.volume import Step
 
 _NONE_IS_LEFT_S: Final = 3600

@@ -12,10 +12,10 @@ from typing import Any
 from napari_medvol.errors import FormatError, ReadError, WriteError
 from napari_medvol.formats import archives, by_nibabel, dicom, nifti, nrrd
 from napari_medvol.formats.choices import Choices
-from napari_medvol.formats.out.certificate import Certificate
-from napari_medvol.formats.out.choices import WriteChoices
 from napari_medvol.formats.places import PathLike, files_at, files_below, is_regular, places_of
 from napari_medvol.formats.row import Format, Progress, unheard
+from napari_medvol.formats.saving.certificate import Certificate
+from napari_medvol.formats.saving.choices import WriteChoices
 from napari_medvol.formats.writing import target_of, written
 from napari_medvol.volume import Volume
 
@@ -151,7 +151,7 @@ def write(
         Called with (work done, work in all). Whatever it raises ends the writing, leaves
         nothing, and reaches the caller.
     **choices
-        The fields of :class:`~napari_medvol.formats.out.choices.WriteChoices`: ``dtype``,
+        The fields of :class:`~napari_medvol.formats.saving.choices.WriteChoices`: ``dtype``,
         ``scaling``, ``level``, ``version``, ``codes``, ``sidecar``, ``provenance``,
         ``multiframe``, ``like``, ``elements``.
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_medvol.formats.choices import Choices
-from napari_medvol.formats.out.choices import WriteChoices
-from napari_medvol.formats.out.encoding import Encoding
+from napari_medvol.formats.saving.choices import WriteChoices
+from napari_medvol.formats.saving.encoding import Encoding
 from napari_medvol.headers import Element, Form, Varying
 from napari_medvol.volume import Kind, Volume
 

@@ -13,12 +13,12 @@ from napari_medvol.arrays import LazyArray
 from napari_medvol.errors import MedVolError, WriteError
 from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.naming import stem_of
-from napari_medvol.formats.out.certificate import Certificate, compared
-from napari_medvol.formats.out.choices import WriteChoices
-from napari_medvol.formats.out.gradients import weighted_axis, with_directions
-from napari_medvol.formats.out.staging import flushing, staged
 from napari_medvol.formats.places import files_below
 from napari_medvol.formats.row import Format, Progress, unheard
+from napari_medvol.formats.saving.certificate import Certificate, compared
+from napari_medvol.formats.saving.choices import WriteChoices
+from napari_medvol.formats.saving.gradients import weighted_axis, with_directions
+from napari_medvol.formats.saving.staging import flushing, staged
 from napari_medvol.recipe import Recipe
 from napari_medvol.volume import Volume
 

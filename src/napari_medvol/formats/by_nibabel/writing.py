@@ -10,11 +10,11 @@ import numpy as np
 from napari_medvol import affines
 from napari_medvol.errors import WriteError
 from napari_medvol.formats.naming import with_compression
-from napari_medvol.formats.out.blocks import put_voxels
-from napari_medvol.formats.out.choices import WriteChoices
-from napari_medvol.formats.out.compressed import compressing
-from napari_medvol.formats.out.encoding import Storable, dtypes, encoding_of
 from napari_medvol.formats.row import Progress, Written
+from napari_medvol.formats.saving.blocks import put_voxels
+from napari_medvol.formats.saving.choices import WriteChoices
+from napari_medvol.formats.saving.compressed import compressing
+from napari_medvol.formats.saving.encoding import Storable, dtypes, encoding_of
 from napari_medvol.formats.streams import COMPRESSED_SUFFIXES
 from napari_medvol.volume import Volume
 

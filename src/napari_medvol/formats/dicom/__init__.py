@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from napari_medvol.formats.choices import Choices
-from napari_medvol.formats.out.choices import WriteChoices
 from napari_medvol.formats.row import Format, Progress, Written, has_suffix
+from napari_medvol.formats.saving.choices import WriteChoices
 from napari_medvol.headers import Element, Varying
 from napari_medvol.volume import Volume
 
@@ -70,10 +70,10 @@ def varying(volume: Volume, progress: Progress) -> tuple[Varying, ...]:
 
 
 def write(volume: Volume, target: Path, choices: WriteChoices, progress: Progress) -> Written:
-    """Write a volume as DICOM; see :mod:`~.out`."""
-    from napari_medvol.formats.dicom import out
+    """Write a volume as DICOM; see :mod:`~.saving`."""
+    from napari_medvol.formats.dicom import saving
 
-    return out.write(volume, target, choices, progress)
+    return saving.write(volume, target, choices, progress)
 
 
 def facts(volume: Volume) -> dict[str, Any]:

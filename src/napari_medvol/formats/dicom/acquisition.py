@@ -18,10 +18,10 @@ from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.factors import seconds_of
 from napari_medvol.formats.dicom.frames import Frame
 from napari_medvol.formats.dicom.grid import normal_of
-from napari_medvol.formats.dicom.out.source import Source, header_of, source_of
+from napari_medvol.formats.dicom.saving.source import Source, header_of, source_of
 from napari_medvol.formats.dicom.volumes import DicomNative
-from napari_medvol.formats.out.choices import WriteChoices
-from napari_medvol.formats.out.gradients import Direction, parts_of, weighted_axis
+from napari_medvol.formats.saving.choices import WriteChoices
+from napari_medvol.formats.saving.gradients import Direction, parts_of, weighted_axis
 from napari_medvol.volume import Volume
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari_medvol.formats.nifti.geometry import grid_of
 from napari_medvol.formats.nifti.header import NiftiHeader
-from napari_medvol.formats.out.gradients import Direction, in_patient, parts_of, weighted_axis
+from napari_medvol.formats.saving.gradients import Direction, in_patient, parts_of, weighted_axis
 from napari_medvol.volume import Volume
 
 

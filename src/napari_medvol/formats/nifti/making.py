@@ -11,8 +11,8 @@ from napari_medvol.affines import Affine
 from napari_medvol.errors import WriteError
 from napari_medvol.formats.nifti.geometry import FORM_NAMES, grid_of, qform_of
 from napari_medvol.formats.nifti.header import NiftiHeader
-from napari_medvol.formats.out.choices import WriteChoices
-from napari_medvol.formats.out.encoding import Encoding
+from napari_medvol.formats.saving.choices import WriteChoices
+from napari_medvol.formats.saving.encoding import Encoding
 from napari_medvol.recipe import KEEPS_AXES, KEEPS_WORLD
 from napari_medvol.volume import Axis, Volume
 

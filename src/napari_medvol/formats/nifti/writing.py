@@ -13,18 +13,18 @@ from napari_medvol.formats.naming import names_labels, stem_of, with_compression
 from napari_medvol.formats.nifti.header import Extension, NiftiHeader
 from napari_medvol.formats.nifti.making import header_for
 from napari_medvol.formats.nifti.voxels import scale_of, voxel_type
-from napari_medvol.formats.out.blocks import put_voxels
-from napari_medvol.formats.out.choices import WriteChoices
-from napari_medvol.formats.out.compressed import compressing
-from napari_medvol.formats.out.encoding import (
+from napari_medvol.formats.row import Progress, Written
+from napari_medvol.formats.saving.blocks import put_voxels
+from napari_medvol.formats.saving.choices import WriteChoices
+from napari_medvol.formats.saving.compressed import compressing
+from napari_medvol.formats.saving.encoding import (
     Encoding,
     Storable,
     dtypes,
     encoding_of,
     same_scale,
 )
-from napari_medvol.formats.out.gradients import write_gradients
-from napari_medvol.formats.row import Progress, Written
+from napari_medvol.formats.saving.gradients import write_gradients
 from napari_medvol.formats.streams import COMPRESSED_SUFFIXES
 from napari_medvol.recipe import Recipe
 from napari_medvol.volume import Volume

@@ -148,7 +148,7 @@ def write_transform(
         If the matrix cannot be undone, the suffix says nothing, a scan is missing, or the file
         is there already.
     """
-    from napari_medvol.formats.out.staging import staged
+    from napari_medvol.formats.saving.staging import staged
 
     file = Path(path)
     name = _by_suffix(file) if dialect == "auto" else dialect

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvol.formats.out.compressed import Write
-from napari_medvol.formats.out.encoding import Encoding
-from napari_medvol.formats.out.slabs import slabs
 from napari_medvol.formats.row import Progress
+from napari_medvol.formats.saving.compressed import Write
+from napari_medvol.formats.saving.encoding import Encoding
+from napari_medvol.formats.saving.slabs import slabs
 from napari_medvol.volume import Volume
 
 

@@ -12,9 +12,9 @@ import napari_medvol as mv
 from napari_medvol.ops.crop import crop
 from napari_medvol.ops.orient import orient
 from napari_medvol.volume import Label, Volume
-from tests.formats.dicom.out import foreign, standard
-from tests.formats.dicom.out.test_images import files_in, read_of
-from tests.formats.dicom.out.test_segments import segments_by_highdicom
+from tests.formats.dicom.saving import foreign, standard
+from tests.formats.dicom.saving.test_images import files_in, read_of
+from tests.formats.dicom.saving.test_segments import segments_by_highdicom
 
 SERIES = ("sts002_ct", "sts002_pet", "sts008_mr_t1", "mr_ge_sag_oblique", "mr_philips_cor_oblique",
           "mr_hitachi_oblique", "mr_sag_compressed_jpeg", "seg_24x38x3")  # fmt: skip

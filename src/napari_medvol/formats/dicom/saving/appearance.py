@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvol.formats.dicom.out.elements import decimal
-from napari_medvol.formats.dicom.out.plan import Plan
+from napari_medvol.formats.dicom.saving.elements import decimal
+from napari_medvol.formats.dicom.saving.plan import Plan
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_medvol.formats.dicom import tags
-from napari_medvol.formats.dicom.out.appearance import set_window
-from napari_medvol.formats.dicom.out.classes import CAPTURES, ENHANCED
-from napari_medvol.formats.dicom.out.dimensions import Dimension, content_of
-from napari_medvol.formats.dicom.out.elements import code, decimal, item_of
-from napari_medvol.formats.dicom.out.identity import description_of, references
-from napari_medvol.formats.dicom.out.plan import Image, Plan
-from napari_medvol.formats.dicom.out.source import text_of
+from napari_medvol.formats.dicom.saving.appearance import set_window
+from napari_medvol.formats.dicom.saving.classes import CAPTURES, ENHANCED
+from napari_medvol.formats.dicom.saving.dimensions import Dimension, content_of
+from napari_medvol.formats.dicom.saving.elements import code, decimal, item_of
+from napari_medvol.formats.dicom.saving.identity import description_of, references
+from napari_medvol.formats.dicom.saving.plan import Image, Plan
+from napari_medvol.formats.dicom.saving.source import text_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -86,7 +86,7 @@ def _windows(plan: Plan) -> Dataset | None:
 
 
 def _set_frame_type(groups: Dataset, plan: Plan, flavour: str) -> None:
-    from napari_medvol.formats.dicom.out.enhanced import component_of
+    from napari_medvol.formats.dicom.saving.enhanced import component_of
 
     item = item_of(
         FrameType=["DERIVED", "PRIMARY", flavour[:16], "NONE"],

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvol.formats.dicom import tags
-from napari_medvol.formats.dicom.out.elements import code, decimal, item_of
-from napari_medvol.formats.dicom.out.places import Places
-from napari_medvol.formats.dicom.out.source import Source, reference
+from napari_medvol.formats.dicom.saving.elements import code, decimal, item_of
+from napari_medvol.formats.dicom.saving.places import Places
+from napari_medvol.formats.dicom.saving.source import Source, reference
 
 if TYPE_CHECKING:
     from pydicom import Dataset

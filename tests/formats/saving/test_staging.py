@@ -16,8 +16,8 @@ import pytest
 
 import napari_medvol as mv
 from napari_medvol.errors import WriteError
-from napari_medvol.formats.out import staging
-from napari_medvol.formats.out.staging import staged
+from napari_medvol.formats.saving import staging
+from napari_medvol.formats.saving.staging import staged
 from napari_medvol.volume import Volume
 from tests.phantoms.volumes import numbered
 
@@ -211,7 +211,7 @@ _SLOWLY = """
 import sys, time
 import numpy as np
 import napari_medvol as mv
-from napari_medvol.formats.out import blocks, slabs
+from napari_medvol.formats.saving import blocks, slabs
 
 def slow(volume):
     for item in slabs.slabs(volume):

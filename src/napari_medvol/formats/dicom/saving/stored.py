@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from napari_medvol.arrays import LazyArray
 from napari_medvol.errors import WriteError
-from napari_medvol.formats.out.choices import WriteChoices
-from napari_medvol.formats.out.encoding import Encoding, Storable, dtypes, encoding_of
-from napari_medvol.formats.out.slabs import survey
+from napari_medvol.formats.saving.choices import WriteChoices
+from napari_medvol.formats.saving.encoding import Encoding, Storable, dtypes, encoding_of
+from napari_medvol.formats.saving.slabs import survey
 from napari_medvol.volume import Volume
 
 Array = NDArray[Any]

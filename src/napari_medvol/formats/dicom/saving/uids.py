@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvol.formats.out.choices import WriteChoices
-from napari_medvol.formats.out.slabs import slabs
+from napari_medvol.formats.saving.choices import WriteChoices
+from napari_medvol.formats.saving.slabs import slabs
 from napari_medvol.recipe import Recipe
 from napari_medvol.volume import Volume
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from napari_medvol.errors import WriteError
-from napari_medvol.formats.dicom.out.classes import ENHANCED
-from napari_medvol.formats.dicom.out.elements import item_of
-from napari_medvol.formats.dicom.out.plan import Image, Plan
+from napari_medvol.formats.dicom.saving.classes import ENHANCED
+from napari_medvol.formats.dicom.saving.elements import item_of
+from napari_medvol.formats.dicom.saving.plan import Image, Plan
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from napari_medvol.errors import MedVolError, WriteError
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.elements import quietly
-from napari_medvol.formats.dicom.out.classes import PATIENT_AND_STUDY
-from napari_medvol.formats.dicom.out.elements import decimal, save, set_element
-from napari_medvol.formats.dicom.out.places import Places, places_of
-from napari_medvol.formats.dicom.out.plan import refuse_elements
-from napari_medvol.formats.dicom.out.segment_frames import anchor, refer, unshare
-from napari_medvol.formats.dicom.out.source import Source, copied, plain, source_of
-from napari_medvol.formats.dicom.out.uids import Uids, uids_for
-from napari_medvol.formats.out.choices import WriteChoices
-from napari_medvol.formats.out.encoding import Encoding
-from napari_medvol.formats.out.slabs import slabs
+from napari_medvol.formats.dicom.saving.classes import PATIENT_AND_STUDY
+from napari_medvol.formats.dicom.saving.elements import decimal, save, set_element
+from napari_medvol.formats.dicom.saving.places import Places, places_of
+from napari_medvol.formats.dicom.saving.plan import refuse_elements
+from napari_medvol.formats.dicom.saving.segment_frames import anchor, refer, unshare
+from napari_medvol.formats.dicom.saving.source import Source, copied, plain, source_of
+from napari_medvol.formats.dicom.saving.uids import Uids, uids_for
 from napari_medvol.formats.row import Progress, Written
+from napari_medvol.formats.saving.choices import WriteChoices
+from napari_medvol.formats.saving.encoding import Encoding
+from napari_medvol.formats.saving.slabs import slabs
 from napari_medvol.volume import Label, Volume
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from math import prod
 from pathlib import Path
 
-from napari_medvol.formats.out.choices import WriteChoices
 from napari_medvol.formats.row import Progress, Written
+from napari_medvol.formats.saving.choices import WriteChoices
 from napari_medvol.volume import Volume
 
 
@@ -45,14 +45,14 @@ def _written(
     volume: Volume, folder: Path, name: str, choices: WriteChoices, progress: Progress
 ) -> tuple[Written, Volume]:
     if volume.kind == "labels":
-        from napari_medvol.formats.dicom.out.segments import write_segments
+        from napari_medvol.formats.dicom.saving.segments import write_segments
 
         return write_segments(volume, folder / (name or "SEG0001.dcm"), choices, progress)
     is_one = prod(volume.shape[2 : len(volume.shape) - volume.is_rgb]) == 1
     if choices.multiframe or (name and not is_one):
-        from napari_medvol.formats.dicom.out.enhanced import write_enhanced
+        from napari_medvol.formats.dicom.saving.enhanced import write_enhanced
 
         return write_enhanced(volume, folder / (name or "IM0001.dcm"), choices, progress)
-    from napari_medvol.formats.dicom.out.images import write_images
+    from napari_medvol.formats.dicom.saving.images import write_images
 
     return write_images(volume, folder, choices, progress, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_medvol.errors import WriteError
-from napari_medvol.formats.out.choices import WriteChoices
+from napari_medvol.formats.saving.choices import WriteChoices
 from napari_medvol.volume import Volume
 
 if TYPE_CHECKING:

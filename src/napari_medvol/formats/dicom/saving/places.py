@@ -18,7 +18,7 @@ from napari_medvol import affines, arrays
 from napari_medvol.affines import swap_lps_ras
 from napari_medvol.errors import WriteError
 from napari_medvol.formats.dicom.grid import normal_of
-from napari_medvol.formats.out.certificate import CORNERS_WITHIN
+from napari_medvol.formats.saving.certificate import CORNERS_WITHIN
 from napari_medvol.volume import Volume
 
 Points = NDArray[np.float64]

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_medvol.errors import WriteError
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.elements import quietly
-from napari_medvol.formats.dicom.out.appearance import describe_pixels, set_padding
-from napari_medvol.formats.dicom.out.classes import CAPTURES, ENHANCED, fill_mandatory
-from napari_medvol.formats.dicom.out.dimensions import dimensions_of, set_dimensions
-from napari_medvol.formats.dicom.out.elements import decimal, save, set_element
-from napari_medvol.formats.dicom.out.groups import frame_groups, shared_groups
-from napari_medvol.formats.dicom.out.identity import set_identity, set_origin
-from napari_medvol.formats.dicom.out.images import world_of
-from napari_medvol.formats.dicom.out.plan import Plan, plan_of, template_of
-from napari_medvol.formats.dicom.out.source import text_of
-from napari_medvol.formats.dicom.out.stale import drop_stale
-from napari_medvol.formats.out.choices import WriteChoices
+from napari_medvol.formats.dicom.saving.appearance import describe_pixels, set_padding
+from napari_medvol.formats.dicom.saving.classes import CAPTURES, ENHANCED, fill_mandatory
+from napari_medvol.formats.dicom.saving.dimensions import dimensions_of, set_dimensions
+from napari_medvol.formats.dicom.saving.elements import decimal, save, set_element
+from napari_medvol.formats.dicom.saving.groups import frame_groups, shared_groups
+from napari_medvol.formats.dicom.saving.identity import set_identity, set_origin
+from napari_medvol.formats.dicom.saving.images import world_of
+from napari_medvol.formats.dicom.saving.plan import Plan, plan_of, template_of
+from napari_medvol.formats.dicom.saving.source import text_of
+from napari_medvol.formats.dicom.saving.stale import drop_stale
 from napari_medvol.formats.row import Progress, Written
+from napari_medvol.formats.saving.choices import WriteChoices
 from napari_medvol.volume import Volume
 
 if TYPE_CHECKING:

@@ -11,20 +11,20 @@ import numpy as np
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.elements import quietly
 from napari_medvol.formats.dicom.frames import Frame
-from napari_medvol.formats.dicom.out.appearance import set_pixels, set_window
-from napari_medvol.formats.dicom.out.axes import TELLING
-from napari_medvol.formats.dicom.out.classes import (
+from napari_medvol.formats.dicom.saving.appearance import set_pixels, set_window
+from napari_medvol.formats.dicom.saving.axes import TELLING
+from napari_medvol.formats.dicom.saving.classes import (
     CLASSIC,
     fill_mandatory,
     set_unit,
 )
-from napari_medvol.formats.dicom.out.elements import decimal, save, set_element
-from napari_medvol.formats.dicom.out.identity import set_identity, set_origin
-from napari_medvol.formats.dicom.out.plan import Image, Plan, plan_of, template_of
-from napari_medvol.formats.dicom.out.source import copied
-from napari_medvol.formats.dicom.out.stale import IN_DEPTH, IN_PLANE, drop, drop_stale
-from napari_medvol.formats.out.choices import WriteChoices
+from napari_medvol.formats.dicom.saving.elements import decimal, save, set_element
+from napari_medvol.formats.dicom.saving.identity import set_identity, set_origin
+from napari_medvol.formats.dicom.saving.plan import Image, Plan, plan_of, template_of
+from napari_medvol.formats.dicom.saving.source import copied
+from napari_medvol.formats.dicom.saving.stale import IN_DEPTH, IN_PLANE, drop, drop_stale
 from napari_medvol.formats.row import Progress, Written
+from napari_medvol.formats.saving.choices import WriteChoices
 from napari_medvol.volume import Volume
 
 if TYPE_CHECKING:

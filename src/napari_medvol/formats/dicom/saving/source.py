@@ -17,7 +17,7 @@ from napari_medvol.formats.dicom.by_pydicom import translated
 from napari_medvol.formats.dicom.frames import Frame
 from napari_medvol.formats.dicom.grid import normal_of
 from napari_medvol.formats.dicom.volumes import DicomNative
-from napari_medvol.formats.out.choices import WriteChoices
+from napari_medvol.formats.saving.choices import WriteChoices
 from napari_medvol.volume import Volume
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.frames import Frame
-from napari_medvol.formats.dicom.out.classes import ENHANCED
-from napari_medvol.formats.dicom.out.elements import code, item_of
-from napari_medvol.formats.dicom.out.plan import Plan
-from napari_medvol.formats.dicom.out.source import reference
+from napari_medvol.formats.dicom.saving.classes import ENHANCED
+from napari_medvol.formats.dicom.saving.elements import code, item_of
+from napari_medvol.formats.dicom.saving.plan import Plan
+from napari_medvol.formats.dicom.saving.source import reference
 from napari_medvol.volume import Step
 
 if TYPE_CHECKING:

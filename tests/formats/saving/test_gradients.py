@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 import napari_medvol as mv
-from napari_medvol.formats.out.gradients import along_axes, in_patient
+from napari_medvol.formats.saving.gradients import along_axes, in_patient
 from napari_medvol.ops.crop import crop
 from napari_medvol.ops.orient import orient
 from napari_medvol.volume import Axis, Volume
 from tests.conftest import GRIDS
-from tests.formats.dicom.out import foreign
+from tests.formats.dicom.saving import foreign
 from tests.phantoms.dicom import uid_of, write_series
 
 #: b-values and directions in the patient, LPS+.

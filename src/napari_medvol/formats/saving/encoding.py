@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvol.errors import WriteError
-from napari_medvol.formats.out.choices import WriteChoices
-from napari_medvol.formats.out.slabs import Survey, slabs, survey
+from napari_medvol.formats.saving.choices import WriteChoices
+from napari_medvol.formats.saving.slabs import Survey, slabs, survey
 from napari_medvol.volume import Volume
 
 Array = NDArray[Any]

@@ -13,14 +13,14 @@ from napari_medvol.errors import WriteError
 from napari_medvol.formats.dicom import tags
 from napari_medvol.formats.dicom.factors import seconds_of
 from napari_medvol.formats.dicom.frames import Frame
-from napari_medvol.formats.dicom.out.axes import Laid, laid_out
-from napari_medvol.formats.dicom.out.classes import CAPTURE_WORDS, class_of, modality_of
-from napari_medvol.formats.dicom.out.places import Places, places_of
-from napari_medvol.formats.dicom.out.source import Source, common_elements, source_of
-from napari_medvol.formats.dicom.out.stored import Stored, stored_of
-from napari_medvol.formats.dicom.out.uids import Uids, uids_for
-from napari_medvol.formats.out.choices import WriteChoices
-from napari_medvol.formats.out.slabs import slabs
+from napari_medvol.formats.dicom.saving.axes import Laid, laid_out
+from napari_medvol.formats.dicom.saving.classes import CAPTURE_WORDS, class_of, modality_of
+from napari_medvol.formats.dicom.saving.places import Places, places_of
+from napari_medvol.formats.dicom.saving.source import Source, common_elements, source_of
+from napari_medvol.formats.dicom.saving.stored import Stored, stored_of
+from napari_medvol.formats.dicom.saving.uids import Uids, uids_for
+from napari_medvol.formats.saving.choices import WriteChoices
+from napari_medvol.formats.saving.slabs import slabs
 from napari_medvol.volume import Volume
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from napari_medvol.ops.crop import crop
 from napari_medvol.ops.orient import orient
 from napari_medvol.volume import Axis, Display, Volume, Window
 from tests.conftest import GRIDS
-from tests.formats.dicom.out import foreign, standard
+from tests.formats.dicom.saving import foreign, standard
 from tests.phantoms.dicom import uid_of, write_series
 from tests.phantoms.volumes import affine_along, numbered, rotated, sheared
 
@@ -459,7 +459,7 @@ def test_an_image_has_no_more_columns_than_16_bits_count(tmp_path: Path) -> None
 def test_pixels_beyond_one_file_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_medvol.formats.dicom.out.enhanced._LONGEST", 100)
+    monkeypatch.setattr("napari_medvol.formats.dicom.saving.enhanced._LONGEST", 100)
     with pytest.raises(WriteError, match="do not fit one file"):
         mv.write(numbered(SHAPE, np.int16), tmp_path / "x.dcm")
     assert not any(tmp_path.iterdir())

@@ -16,8 +16,8 @@ from napari_medvol.ops.crop import crop
 from napari_medvol.ops.orient import orient
 from napari_medvol.volume import Axis, Label, Volume
 from tests.conftest import GRIDS
-from tests.formats.dicom.out import foreign, standard
-from tests.formats.dicom.out.test_images import ct, read_of  # noqa: F401 - a fixture
+from tests.formats.dicom.saving import foreign, standard
+from tests.formats.dicom.saving.test_images import ct, read_of  # noqa: F401 - a fixture
 
 RED, BLUE = (1.0, 0.0, 0.0, 1.0), (0.0, 0.5, 1.0, 1.0)
 SHAPE = (5, 6, 7)

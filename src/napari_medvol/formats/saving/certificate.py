@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medvol import affines
 from napari_medvol.errors import WriteError
-from napari_medvol.formats.out.slabs import slabs
+from napari_medvol.formats.saving.slabs import slabs
 from napari_medvol.volume import Axis, Volume
 
 Array = NDArray[Any]
