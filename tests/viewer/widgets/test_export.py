@@ -70,8 +70,8 @@ def labels() -> Volume:
 
 def finished(widget: ExportWidget, folder: Path) -> str:
     widget.form.folder.value = folder
-    widget.export.native.click()
-    wait_for(lambda: widget._task is None)
+    widget.run.native.click()
+    wait_for(lambda: not widget.is_working)
     return widget.status
 
 
@@ -183,7 +183,7 @@ def test_what_cannot_be_done_is_said_and_the_widget_goes_on(tmp_path: Path) -> N
     viewer = viewer_with(scan(header=(Field("Patient", "PatientName", "MEIER"),)))
     widget = ExportWidget(viewer)
 
-    widget.export.native.click()
+    widget.run.native.click()
     assert "no folder is chosen" in widget.status
     widget.form.template.value = "Meier_{index}"
     assert "would hold PatientName" in finished(widget, tmp_path)
@@ -202,12 +202,12 @@ def test_what_cannot_be_done_is_said_and_the_widget_goes_on(tmp_path: Path) -> N
 def test_cancel_leaves_whole_files_and_export_goes_on(tmp_path: Path) -> None:
     widget = ExportWidget(viewer_with(scan((64, 64, 400))))
     widget.form.folder.value = tmp_path
-    widget.export.native.click()
-    assert not widget.export.enabled
+    widget.run.native.click()
+    assert not widget.run.enabled
     wait_for(lambda: widget._task is None or widget._task.done > 3)
 
     widget.cancel.native.click()
-    wait_for(lambda: widget._task is None)
+    wait_for(lambda: not widget.is_working)
 
     assert widget.status.startswith("Stopped after"), widget.status
     # It may finish the picture that it is at.

@@ -8,27 +8,22 @@ from magicgui.types import FileDialogMode
 from magicgui.widgets import (
     CheckBox,
     ComboBox,
-    Container,
     FileEdit,
     LineEdit,
-    ProgressBar,
-    PushButton,
     RadioButtons,
     Widget,
 )
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 
 from napari_medvol.batch import DEFAULT_TEMPLATE, convert, convert_volumes
 from napari_medvol.errors import WriteError
 from napari_medvol.formats import FORMATS
 from napari_medvol.table import Table
-from napari_medvol.viewer.waiting import CancelledError, Task
-from napari_medvol.viewer.widgets.panel import Panel, acting
+from napari_medvol.viewer.widgets.panel import acting
+from napari_medvol.viewer.widgets.working import WorkingPanel
 from napari_medvol.viewer.writer import volumes_of
 from napari_medvol.volume import Step
-
-_POLL_MS: Final = 60
 
 SELECTED: Final = "Selected layers"
 VISIBLE: Final = "Visible layers"
@@ -58,7 +53,7 @@ def _targets() -> list[tuple[str, tuple[str, str]]]:
     ]
 
 
-class ConvertWidget(Panel):
+class ConvertWidget(WorkingPanel):
     """Choose what, whereto and how; look at what was written and how far it is from its source.
 
     Parameters
@@ -66,8 +61,10 @@ class ConvertWidget(Panel):
     viewer : Viewer
     """
 
+    stopped = "Stopped. What was written is whole; Convert goes on with the rest."
+
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
-        super().__init__(viewer)
+        super().__init__(viewer, "Convert")
         self.source = RadioButtons(choices=[SELECTED, VISIBLE, FOLDER], label=" ")
         self.source.value = SELECTED
         self.folder = FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, label="Scans in")
@@ -82,33 +79,17 @@ class ConvertWidget(Panel):
         self.axes = ComboBox(choices=[_AS_IT_IS, *_ORIENTATIONS], label="Axes run to")
         self.bids = CheckBox(text="BIDS .json beside each", value=False)
         self.overwrite = CheckBox(text="Replace what is there", value=False)
-        self.bar = ProgressBar(value=0, max=1, visible=False, label=" ")
-        self.run = PushButton(text="Convert", name="run")
-        self.cancel = PushButton(text="Cancel", enabled=False, name="cancel")
         form: list[Widget] = [
             self.source, self.folder, self.target, self.format, self.template, self.dtype,
-            self.axes, self.bids, self.overwrite, self.bar,
-            Container(widgets=[self.run, self.cancel], layout="horizontal", labels=False),
+            self.axes, self.bids, self.overwrite, self.bar, self.buttons,
         ]  # fmt: skip
         self.extend(form)
         self.result: Table | None = None
-        self._task: Task[Table] | None = None
         self.rows = _table_view()
         self.add_native(self.rows, stretch=1)
-        self._poll = QTimer(self.native)
-        self._poll.timeout.connect(self._watch)
-        self.connect(self.run.changed, self.start)
-        self.connect(self.cancel.changed, self.stop)
         self.connect(self.source.changed, self._on_source)
         self.connect(self.rows.itemSelectionChanged, self._say_problem)
-        self.at_close(self.stop)
-        self.at_close(self._poll.stop)
         self._on_source()
-
-    @property
-    def is_working(self) -> bool:
-        """Whether something is being written."""
-        return self._task is not None
 
     def _on_source(self, *_: Any) -> None:
         is_folder = self.source.value == FOLDER
@@ -120,21 +101,12 @@ class ConvertWidget(Panel):
     @acting
     def start(self, *_: Any) -> None:
         """Convert, in a thread."""
-        if self._task is not None:
+        if self.is_working:
             return
-        self._task = Task(self._job())
+        job = self._job()
         self.result = None
         self.rows.setRowCount(0)
-        self.say("Converting …")
-        self.run.enabled, self.cancel.enabled = False, True
-        self.bar.visible, self.bar.value = True, 0
-        self._task.start()
-        self._poll.start(_POLL_MS)
-
-    def stop(self, *_: Any) -> None:
-        """Stop: what was written whole stays, nothing is half-written."""
-        if self._task is not None:
-            self._task.cancel()
+        self.work(job, self._show, "Converting …")
 
     def _job(self) -> Callable[..., Table]:
         """Return what converts, with everything that must be asked in this thread."""
@@ -169,31 +141,8 @@ class ConvertWidget(Panel):
             return []
         return [Step("orient", {"axcodes": self.axes.value})]
 
-    def _watch(self) -> None:
-        if self._task is None:
-            self._poll.stop()
-            return
-        self.bar.max = max(self._task.total, 1)
-        self.bar.value = self._task.done
-        if not self._task.is_alive():
-            self._finish()
-
-    @acting
-    def _finish(self) -> None:
-        task, self._task = self._task, None
-        assert task is not None
-        self._poll.stop()
-        self.run.enabled, self.cancel.enabled = True, False
-        self.bar.visible = False
-        self.say("")
-        try:
-            self.result = task.result()
-        except CancelledError:
-            self.say("Stopped. What was written is whole; Convert goes on with the rest.")
-            return
-        self._show(self.result)
-
     def _show(self, table: Table) -> None:
+        self.result = table
         at = [table.columns.index(name) for name in _SHOWN]
         self.rows.setRowCount(len(table.rows))
         for number, row in enumerate(table.rows):

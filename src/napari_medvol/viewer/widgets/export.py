@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 import numpy as np
-from magicgui.widgets import Container, ProgressBar, PushButton, Slider, Widget
+from magicgui.widgets import Container, Slider, Widget
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QImage, QPixmap
@@ -20,9 +20,10 @@ from napari_medvol.viewer.pictures import (
     visible_scene,
 )
 from napari_medvol.viewer.places import to_ras
-from napari_medvol.viewer.waiting import CancelledError, Task
-from napari_medvol.viewer.widgets.panel import Panel, acting
+from napari_medvol.viewer.waiting import Task
+from napari_medvol.viewer.widgets.panel import acting
 from napari_medvol.viewer.widgets.slices_form import LAYER_WINDOW, ONE, WINDOWS, SlicesForm
+from napari_medvol.viewer.widgets.working import WorkingPanel
 from napari_medvol.views.planes import PLANES, Plane
 from napari_medvol.views.slices import Export, Exported, prepared
 from napari_medvol.views.slices.planes import across, grid_of
@@ -34,7 +35,7 @@ _PATIENCE_MS: Final = 250
 _PREVIEW: Final = 256
 
 
-class ExportWidget(Panel):
+class ExportWidget(WorkingPanel):
     """Choose, look at one picture as it will be, write all.
 
     Parameters
@@ -42,15 +43,13 @@ class ExportWidget(Panel):
     viewer : Viewer
     """
 
+    stopped = "Stopped after {done:,} of {total:,} pictures; Export goes on"
+
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
-        super().__init__(viewer, labels=False)
+        super().__init__(viewer, "Export", labels=False)
         self.form = SlicesForm(self.viewer)
         self.at = Slider(value=500, max=1000, readout=False, tooltip="Which picture is shown")
-        self.export = PushButton(text="Export", name="export")
-        self.cancel = PushButton(text="Cancel", enabled=False, name="cancel")
-        self.bar = ProgressBar(value=0, max=1, visible=False)
         self.result: Exported | None = None
-        self._task: Task[Exported] | None = None
         self._look: Task[Any] | None = None
         self._stale = False
         self.picture = QLabel()
@@ -61,22 +60,18 @@ class ExportWidget(Panel):
         self.caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.add_native(self.picture)
         self.add_native(self.caption)
-        buttons = Container(widgets=[self.export, self.cancel], layout="horizontal", labels=False)
-        for part in (self.at, self.bar, buttons):
+        for part in (self.at, self.bar, self.buttons):
             self.add_native(part.native)
-        self._buttons = buttons
         self._timer = QTimer(self.native)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.show_preview)
-        self._poll = QTimer(self.native)
-        self._poll.timeout.connect(self._watch)
+        self._drawing = QTimer(self.native)
+        self._drawing.timeout.connect(self._watch_preview)
         self._connect()
         self._soon()
 
     def _connect(self) -> None:
         viewer = self.viewer
-        self.connect(self.export.changed, self.start)
-        self.connect(self.cancel.changed, self.stop)
         self.connect(self.form.changed, self._soon)
         self.connect(self.at.changed, self._soon)
         self.connect(viewer.dims.events.point, self._soon)
@@ -84,9 +79,8 @@ class ExportWidget(Panel):
             self.connect(getattr(viewer.layers.events, name), self._soon)
         self.at_close(self.form.layer.release)
         self.at_close(self.form.masks.release)
-        self.at_close(self.stop)
         self.at_close(self._timer.stop)
-        self.at_close(self._poll.stop)
+        self.at_close(self._drawing.stop)
 
     # -- what is asked for ------------------------------------------------------------------
 
@@ -149,7 +143,17 @@ class ExportWidget(Panel):
         make, share = self._prepared("."), self.at.value / 1000
         self._look = Task(lambda _: make().preview(share))
         self._look.start()
-        self._poll.start(_POLL_MS)
+        self._drawing.start(_POLL_MS)
+
+    def _watch_preview(self) -> None:
+        if self._look is None or self._look.is_alive():
+            return
+        self._drawing.stop()
+        look, self._look = self._look, None
+        self._show_drawn(look)
+        if self._stale:
+            self._stale = False
+            self._soon()
 
     @acting
     def _show_drawn(self, look: Task[Any]) -> None:
@@ -172,55 +176,20 @@ class ExportWidget(Panel):
     @acting
     def start(self, *_: Any) -> None:
         """Write the pictures, in a thread."""
-        if self._task is not None:
+        if self.is_working:
             return
         make = self._prepared(self.form.folder_asked())
         overwrite = self.form.overwrite.value
-        self._task = Task(lambda tell: make()(overwrite=overwrite, progress=tell))
         self.result = None
-        self.say("Exporting …")
-        self.export.enabled, self.cancel.enabled = False, True
-        self.bar.visible, self.bar.value = True, 0
-        self._task.start()
-        self._poll.start(_POLL_MS)
+        self.work(
+            lambda tell: make()(overwrite=overwrite, progress=tell), self._done, "Exporting …"
+        )
 
-    def stop(self, *_: Any) -> None:
-        """End the writing: what is there stays, and is not made again next time."""
-        if self._task is not None:
-            self._task.cancel()
-
-    def _watch(self) -> None:
-        if self._look is not None and not self._look.is_alive():
-            look, self._look = self._look, None
-            self._show_drawn(look)
-            if self._stale:
-                self._stale = False
-                self._soon()
-        if self._task is not None:
-            self.bar.max = max(self._task.total, 1)
-            self.bar.value = self._task.done
-            if not self._task.is_alive():
-                self._finish()
-        if self._task is None and self._look is None:
-            self._poll.stop()
-
-    @acting
-    def _finish(self) -> None:
-        task, self._task = self._task, None
-        assert task is not None
-        self.export.enabled, self.cancel.enabled = True, False
-        self.bar.visible = False
-        try:
-            self.result = task.result()
-        except CancelledError:
-            self.say(f"Stopped after {task.done:,} of {task.total:,} pictures; Export goes on")
-            return
-        except MedVolError:
-            self.say("")
-            raise
+    def _done(self, result: Exported) -> None:
+        self.result = result
         others = not_drawn(self.viewer) if self.form.what.value != ONE else []
         notes = [f"not drawn: {', '.join(others)}"] if others else []
-        self.say("\n".join([str(self.result), *notes]))
+        self.say("\n".join([str(result), *notes]))
 
 
 def _scrolled(form: Container[Widget]) -> QScrollArea:

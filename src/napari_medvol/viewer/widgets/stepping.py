@@ -1,27 +1,24 @@
-"""What widgets share that apply operations: a button, progress, cancel, results as layers."""
+"""What widgets share that apply operations: volumes made in a thread, shown as layers."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
-from magicgui.widgets import CheckBox, Container, ProgressBar, PushButton
+from magicgui.widgets import CheckBox
 from napari.layers import Layer
-from qtpy.QtCore import QTimer
 
 from napari_medvol.formats.row import Progress
 from napari_medvol.ops import apply
 from napari_medvol.viewer.histories import show_result
 from napari_medvol.viewer.volumes import volume_of
-from napari_medvol.viewer.waiting import CancelledError, Task
-from napari_medvol.viewer.widgets.panel import Panel, acting
+from napari_medvol.viewer.widgets.panel import acting
+from napari_medvol.viewer.widgets.working import WorkingPanel
 from napari_medvol.volume import Step, Volume
-
-_POLL_MS: Final = 40
 
 #: A source, and what makes volumes of it in a thread.
 Job = tuple[Layer, Callable[[Progress], Sequence[Volume]]]
 
 
-class SteppingPanel(Panel):
+class SteppingPanel(WorkingPanel):
     """A panel that makes volumes of layers in a thread and shows them.
 
     A subclass gives :meth:`jobs`, which is asked in this thread.
@@ -33,36 +30,20 @@ class SteppingPanel(Panel):
         What the button says.
     """
 
+    stopped = "Stopped; the layers are as they were."
+
     def __init__(self, viewer: Any, verb: str) -> None:
-        super().__init__(viewer)
+        super().__init__(viewer, verb)
         self.in_place = CheckBox(text="Instead of the layer", value=False)
         self.in_place.tooltip = (
             "Else a new layer is added, and the source hidden. Both can be undone."
         )
-        self.bar = ProgressBar(value=0, max=1, visible=False, label=" ")
-        self.run = PushButton(text=verb, name="run")
-        self.cancel = PushButton(text="Cancel", enabled=False, name="cancel")
-        self.buttons = Container(
-            widgets=[self.run, self.cancel], layout="horizontal", labels=False
-        )
         #: What the last work made.
         self.made: list[Layer] = []
-        self._task: Task[list[tuple[Layer, Sequence[Volume]]]] | None = None
-        self._poll = QTimer(self.native)
-        self._poll.timeout.connect(self._watch)
-        self.connect(self.run.changed, self.start)
-        self.connect(self.cancel.changed, self.stop)
-        self.at_close(self.stop)
-        self.at_close(self._poll.stop)
 
     def jobs(self) -> list[Job]:
         """Return what is to be made of which layers."""
         raise NotImplementedError
-
-    @property
-    def is_working(self) -> bool:
-        """Whether something is being made."""
-        return self._task is not None
 
     @acting
     def start(self, *_: Any) -> None:
@@ -71,43 +52,12 @@ class SteppingPanel(Panel):
 
     def begin(self, jobs: Callable[[], list[Job]]) -> None:
         """Do jobs in a thread, unless something is being made already."""
-        if self._task is not None:
+        if self.is_working:
             return
         asked = jobs()
-        self._task = Task(lambda tell: [(layer, do(tell)) for layer, do in asked])
-        self.say("Working …")
-        self.run.enabled, self.cancel.enabled = False, True
-        self.bar.visible, self.bar.value = True, 0
-        self._task.start()
-        self._poll.start(_POLL_MS)
+        self.work(lambda tell: [(layer, do(tell)) for layer, do in asked], self._show)
 
-    def stop(self, *_: Any) -> None:
-        """Stop: every layer stays as it was."""
-        if self._task is not None:
-            self._task.cancel()
-
-    def _watch(self) -> None:
-        if self._task is None:
-            self._poll.stop()
-            return
-        self.bar.max = max(self._task.total, 1)
-        self.bar.value = min(self._task.done, self.bar.max)
-        if not self._task.is_alive():
-            self._finish()
-
-    @acting
-    def _finish(self) -> None:
-        task, self._task = self._task, None
-        assert task is not None
-        self._poll.stop()
-        self.run.enabled, self.cancel.enabled = True, False
-        self.bar.visible = False
-        self.say("")
-        try:
-            results = task.result()
-        except CancelledError:
-            self.say("Stopped; the layers are as they were.")
-            return
+    def _show(self, results: Sequence[tuple[Layer, Sequence[Volume]]]) -> None:
         self.made = [
             layer
             for source, volumes in results
