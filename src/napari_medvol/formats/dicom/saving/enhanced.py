@@ -17,7 +17,7 @@ from napari_medvol.formats.dicom.saving.appearance import describe_pixels, set_p
 from napari_medvol.formats.dicom.saving.classes import CAPTURES, ENHANCED, fill_mandatory
 from napari_medvol.formats.dicom.saving.dimensions import dimensions_of, set_dimensions
 from napari_medvol.formats.dicom.saving.elements import decimal, save, set_element
-from napari_medvol.formats.dicom.saving.groups import frame_groups, shared_groups
+from napari_medvol.formats.dicom.saving.groups import component_of, frame_groups, shared_groups
 from napari_medvol.formats.dicom.saving.identity import set_identity, set_origin
 from napari_medvol.formats.dicom.saving.images import world_of
 from napari_medvol.formats.dicom.saving.plan import Plan, plan_of, template_of
@@ -186,12 +186,3 @@ def _set_enhanced(dataset: Dataset, plan: Plan) -> None:
     if plan.sop_class == ENHANCED["MR"]:
         dataset.ComplexImageComponent = component_of(plan)
         dataset.AcquisitionContrast = "UNKNOWN"
-
-
-def component_of(plan: Plan) -> str:
-    """Return Complex Image Component (0008,9208), by the image type of the source."""
-    lead = plan.source.lead if plan.source else None
-    kinds = text_of(lead, tags.IMAGE_TYPE).upper().split("\\")[2:]
-    known = {"P": "PHASE", "PHASE": "PHASE", "R": "REAL", "REAL": "REAL", "I": "IMAGINARY"}
-    known["IMAGINARY"] = "IMAGINARY"
-    return next((known[kind] for kind in kinds if kind in known), "MAGNITUDE")

@@ -86,8 +86,6 @@ def _windows(plan: Plan) -> Dataset | None:
 
 
 def _set_frame_type(groups: Dataset, plan: Plan, flavour: str) -> None:
-    from napari_medvol.formats.dicom.saving.enhanced import component_of
-
     item = item_of(
         FrameType=["DERIVED", "PRIMARY", flavour[:16], "NONE"],
         PixelPresentation="MONOCHROME",
@@ -196,3 +194,12 @@ def _reconstruction(groups: Dataset, said: dict[str, Any], plan: Plan) -> None:
     if "ConvolutionKernel" in said:
         item = item_of(ConvolutionKernel=said["ConvolutionKernel"])
         groups.CTReconstructionSequence = [item]
+
+
+def component_of(plan: Plan) -> str:
+    """Return Complex Image Component (0008,9208), by the image type of the source."""
+    lead = plan.source.lead if plan.source else None
+    kinds = text_of(lead, tags.IMAGE_TYPE).upper().split("\\")[2:]
+    known = {"P": "PHASE", "PHASE": "PHASE", "R": "REAL", "REAL": "REAL", "I": "IMAGINARY"}
+    known["IMAGINARY"] = "IMAGINARY"
+    return next((known[kind] for kind in kinds if kind in known), "MAGNITUDE")
