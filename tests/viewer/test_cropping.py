@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -147,3 +148,32 @@ def test_a_crop_is_undone_and_redone(model: ViewerModel) -> None:
     redo(model)
     assert made in model.layers
     assert not layer.visible
+
+
+def test_the_crops_of_several_layers_go_and_come_back_at_one_go(model: ViewerModel) -> None:
+    first, other, seg = (numbered((6, 7, 8)) for _ in range(3))
+    layers = show(model, [first, other, replace(seg, kind="labels")])
+    made = crop_layers(model, layers, (1, 1, 1), (3, 4, 5))
+    assert list(model.layers) == [*layers, *made]
+
+    undo(model)
+    assert list(model.layers) == layers
+
+    layers[1].name = "renamed"
+    model.layers.remove(layers[0])
+    redo(model)
+    assert list(model.layers) == [*layers[1:], *made]
+    undo(model)
+    assert set(model.layers) == set(layers)
+    assert layers[1].name == "renamed"
+
+
+def test_a_complex_scan_is_cropped_once_and_keeps_both_its_layers(model: ViewerModel) -> None:
+    values = np.arange(210).reshape(5, 6, 7) * (1 + 1j)
+    layers = show(model, [Volume(values, affine_along("LPS"), name="echo")])
+
+    made = crop_layers(model, layers, (1, 1, 1), (4, 4, 4))
+
+    assert [one.name for one in made] == ["echo magnitude crop", "echo phase crop"]
+    assert mv.volume_of(made[0]) is mv.volume_of(made[1])
+    np.testing.assert_array_equal(mv.volume_of(made[0]).data, values[1:4, 1:4, 1:4])

@@ -10,19 +10,16 @@ from napari.components import ViewerModel
 
 from napari_medvol import volume_of
 from napari_medvol.errors import StepError
-from napari_medvol.viewer.histories import (
-    derive_layer,
-    journal_of,
-    redo,
-    remember,
-    show_result,
-    undo,
-)
+from napari_medvol.ops import apply
+from napari_medvol.viewer.derived import derive_layer, show_result
+from napari_medvol.viewer.histories import journal_of, redo, undo
 from napari_medvol.viewer.opening import show
+from napari_medvol.viewer.shown import record_of
 from napari_medvol.volume import Step, Volume
 from tests.phantoms.volumes import affine_along, numbered, rotated
 
 CROP = Step("crop", {"start": (1, 1, 1), "stop": (4, 5, 6)})
+CROP_4 = Step("crop", {"start": (1, 1, 1), "stop": (3, 3, 3)})
 SCALE = Step("scale", {"slope": 2.0, "intercept": 5.0})
 
 
@@ -157,15 +154,53 @@ def test_complex_values_come_as_two_layers() -> None:
     assert len(viewer.layers) == 2
 
 
-def test_what_others_added_is_undone_and_redone_as_they_left_it() -> None:
+def test_on_top_and_the_source_still_shown_undone_and_redone() -> None:
     viewer = ViewerModel()
     layer = scans(viewer)
-    made = viewer.add_image(np.zeros((3, 3, 3)), name="by hand")
-    remember(viewer, layer, [made], "crop", was_visible=True)
+    other = viewer.layers[1]
 
-    undo(viewer)
-    assert made not in viewer.layers
+    (made,) = show_result(
+        viewer, layer, apply(volume_of(layer), [CROP]), hide=False, on_top=True, said="part"
+    )
+
+    assert list(viewer.layers) == [layer, other, made]
+    assert made.name == "p part"
+    assert undo(viewer) == "part of p"
+    assert list(viewer.layers) == [layer, other]
     redo(viewer)
-
-    assert made in viewer.layers
+    assert list(viewer.layers) == [layer, other, made]
     assert layer.visible
+
+
+def complex_scan(viewer: Any) -> tuple[Any, Any]:
+    values = np.exp(1j * np.arange(64.0)).reshape(4, 4, 4)
+    magnitude, phase = show(viewer, [Volume(values, affine_along("LPS"), name="echo")])
+    return magnitude, phase
+
+
+@pytest.mark.parametrize("of", [0, 1], ids=["magnitude", "phase"])
+def test_both_parts_of_complex_values_are_replaced_and_come_back(of: int) -> None:
+    viewer = ViewerModel()
+    parts = complex_scan(viewer)
+    parts[1].name, parts[1].colormap = "angle", "twilight"
+
+    made = derive_layer(viewer, parts[of], [CROP_4], in_place=True)
+
+    assert [one.name for one in viewer.layers] == ["echo magnitude", "angle"]
+    assert [record_of(one).part for one in viewer.layers] == ["magnitude", "phase"]
+    assert made is viewer.layers[of]
+    assert all(volume_of(one).shape == (2, 2, 2) for one in viewer.layers)
+    assert viewer.layers[1].colormap.name == "twilight"
+    undo(viewer)
+    assert list(viewer.layers) == list(parts)
+    redo(viewer)
+    assert made is viewer.layers[of]
+
+
+def test_one_part_of_complex_values_stands_for_its_layer_alone() -> None:
+    viewer = ViewerModel()
+    magnitude, phase = complex_scan(viewer)
+
+    made = derive_layer(viewer, phase, [Step("part", {"part": "real"})], in_place=True)
+
+    assert list(viewer.layers) == [magnitude, made]

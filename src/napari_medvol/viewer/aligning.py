@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_medvol.affines import Affine
-from napari_medvol.errors import LayerError, MedVolError
+from napari_medvol.errors import LayerError
 from napari_medvol.ops import apply
 from napari_medvol.ops.move import centre_of
-from napari_medvol.viewer import notify
 from napari_medvol.viewer.coordinates import millimetres
-from napari_medvol.viewer.histories import show_result
+from napari_medvol.viewer.derived import show_result
 from napari_medvol.viewer.layers import moved_record
 from napari_medvol.viewer.oblique import put, rename
 from napari_medvol.viewer.onto import fresh_record, onto_reference
 from napari_medvol.viewer.overlaying import laid_of, overlay
-from napari_medvol.viewer.places import to_ras
 from napari_medvol.viewer.roles import reference_of
 from napari_medvol.viewer.shown import Shown, metadata, record_of
 from napari_medvol.viewer.volumes import volume_of
-from napari_medvol.views.geometry_facts import decomposed
+from napari_medvol.views.geometry_facts import decomposed, matrix_text
 from napari_medvol.volume import Step, Volume
 
 if TYPE_CHECKING:
@@ -32,10 +29,6 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 Vector = NDArray[np.float64]
-
-#: Modifiers of a drag with the left button.
-MOVES: Final = frozenset({"Control"})
-TURNS: Final = frozenset({"Control", "Shift"})
 
 _SPACE: Final = 3
 
@@ -219,97 +212,16 @@ def around(point: ArrayLike, turn: Affine) -> Affine:
     return translation(here) @ turn @ translation(-here)
 
 
-def drag_pose(
-    model: ViewerModel,
-    alignment: Callable[[], Alignment | None],
-    pivot: Callable[[], ArrayLike],
-    after: Callable[[], None] = lambda: None,
-) -> Callable[[], None]:
-    """Let the left button with Ctrl move the layer in plane, with Ctrl and Shift turn it.
-
-    Parameters
-    ----------
-    model : Viewer or ViewerModel
-        Whose canvas it is; side viewers, too.
-    alignment : callable
-        Gives what is to be moved, or None.
-    pivot : callable
-        Gives the point that stays when turning, RAS+ mm.
-    after : callable, optional
-        Called after every move of the mouse that moved the layer.
-
-    Returns
-    -------
-    callable
-        Ends it.
-    """
-
-    def drag(model: ViewerModel, event: Any) -> Iterator[None]:
-        keys = frozenset(event.modifiers)
-        if event.button != 1 or keys not in (MOVES, TURNS) or model.dims.ndisplay != 2:
-            return
-        try:
-            moving = alignment()
-        except MedVolError as error:
-            notify.fail(error)
-            return
-        if moving is not None:
-            motion = partial(_turned, model, pivot()) if keys == TURNS else _shifted
-            yield from _dragged(model, moving, event, motion, after)
-
-    model.mouse_drag_callbacks.insert(0, drag)
-    return partial(_without, model.mouse_drag_callbacks, drag)
-
-
-def _dragged(
-    model: ViewerModel,
-    moving: Alignment,
-    event: Any,
-    motion: Callable[[Vector, Vector], Affine],
-    after: Callable[[], None],
-) -> Iterator[None]:
-    start, before = to_ras(model, event.position), moving.matrix
-    camera = getattr(model, "scene", model).camera
-    pans, camera.mouse_pan = camera.mouse_pan, False
-    event.handled = True
-    try:
-        yield
-        while event.type == "mouse_move":
-            moving.move_to(motion(start, to_ras(model, event.position)) @ before)
-            after()
-            event.handled = True
-            yield
-    finally:
-        camera.mouse_pan = pans
-
-
-def _shifted(start: Vector, now: Vector) -> Affine:
-    return translation(now - start)
-
-
-def _turned(model: ViewerModel, pivot: ArrayLike, start: Vector, now: Vector) -> Affine:
-    """Return the turn, about the line of sight through a point, that the mouse made."""
-    normal = line_of_sight(model)
-    centre = np.asarray(pivot, dtype=np.float64)
-    one, other = (p - centre - normal * ((p - centre) @ normal) for p in (start, now))
-    angle = np.arctan2(normal @ np.cross(one, other), one @ other)
-    return around(centre, about_axis(normal, float(angle)))
-
-
-def line_of_sight(model: ViewerModel) -> Vector:
-    """Return the axis across the plane that a viewer shows, a unit vector in RAS+."""
-    ndim = model.dims.ndim
-    step = np.zeros(_SPACE)
-    step[model.dims.order[-_SPACE] - (ndim - _SPACE)] = 1.0
-    away = to_ras(model, step) - to_ras(model, np.zeros(_SPACE))
-    return away / np.linalg.norm(away)
-
-
-def _without(callbacks: list[Any], callback: Any) -> None:
-    if callback in callbacks:
-        callbacks.remove(callback)
-
-
 def grid_step(volume: Volume) -> dict[str, Any]:
     """Return what the operation ``resample`` needs to put another scan on this one's grid."""
     return {"shape": list(volume.shape[:3]), "affine": np.array(volume.affine).tolist()}
+
+
+def pose_text(matrix: Affine) -> str:
+    """Return the pose for people: its parts where there are any, and the matrix."""
+    parts = decomposed(matrix)
+    lines = [f"RAS+ mm, from where it was\n{matrix_text(np.round(matrix, 6))}"]
+    if not np.allclose(parts.zooms, 1) or not np.allclose(parts.shears, 0):
+        for name, values in (("zooms", parts.zooms), ("shears", parts.shears)):
+            lines.append(f"{name} {', '.join(f'{value:.4g}' for value in values)}")
+    return "\n".join(lines)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_medvol.affines import Affine
 from napari_medvol.errors import StepError
 from napari_medvol.ops import apply
-from napari_medvol.viewer.derived import add_like
-from napari_medvol.viewer.histories import remember
+from napari_medvol.viewer.derived import show_results
+from napari_medvol.viewer.parts import one_a_scan
 from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.views.boxes import Box, box_of, box_within, checked, region_of
 from napari_medvol.volume import Step, Volume
@@ -20,8 +20,6 @@ from napari_medvol.volume import Step, Volume
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
-
-_ADDED: Final = " crop"
 
 
 def crop_layers(
@@ -57,7 +55,7 @@ def crop_layers(
     Returns
     -------
     list of Layer
-        In the order of `layers`.
+        In the order of `layers`; two of a complex scan. One undo takes them all away.
 
     Raises
     ------
@@ -69,18 +67,12 @@ def crop_layers(
     """
     if not layers:
         raise StepError("crop", "no layer was chosen", "Open a scan, or select layers")
+    layers = one_a_scan(viewer, layers)
     volumes = [volume_of(layer) for layer in layers]
     boxes = boxes_of(volumes, start, stop, region)
     cropped = [_cropped(v, box, copy) for v, box in zip(volumes, boxes, strict=True)]
-    made = [
-        add_like(viewer, layer, volume, f"{layer.name}{_ADDED}")
-        for layer, volume in zip(layers, cropped, strict=True)
-    ]
-    for layer, added in zip(layers, made, strict=True):
-        was_visible = bool(layer.visible)
-        layer.visible = was_visible and not hide
-        remember(viewer, layer, [added], "crop", was_visible=was_visible)
-    return made
+    made_of = [(layer, [volume]) for layer, volume in zip(layers, cropped, strict=True)]
+    return show_results(viewer, made_of, hide=hide, on_top=True, said="crop")
 
 
 def boxes_of(

@@ -1,51 +1,187 @@
-"""What an operation made of a layer, as a layer of its own that looks like it."""
+"""What operations made of layers, as layers that look like those they came from."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from napari.layers import Image, Layer
-
+from napari_medvol.ops import apply
 from napari_medvol.viewer.following import follow
-from napari_medvol.viewer.layers import layer_data
-from napari_medvol.viewer.settings import oblique_setting
-from napari_medvol.viewer.shown import record_of
-from napari_medvol.volume import Volume
+from napari_medvol.viewer.histories import Deed, Result, perform
+from napari_medvol.viewer.opening import layers_of
+from napari_medvol.viewer.parts import parts_of
+from napari_medvol.viewer.roles import role_of, set_role
+from napari_medvol.viewer.shown import Part, record_of
+from napari_medvol.viewer.volumes import volume_of
+from napari_medvol.volume import Step, Volume
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
-_LOOKS: Final = (
-    "contrast_limits_range", "contrast_limits", "gamma", "colormap", "opacity", "blending",
-    "interpolation2d", "interpolation3d", "rendering",
+#: After these a value means what it meant, so contrast and colours still fit.
+_SAME_VALUES: Final = frozenset(
+    {
+        "crop", "orient", "relabel", "move", "set_origin", "align_centres", "resample", "resize",
+        "downsample", "world_aligned", "astype", "round_values", "clip", "frames", "frame",
+        "slab", "edit",
+    }
 )  # fmt: skip
-_LABELS: Final = ("opacity", "blending", "colormap", "features")
+_DRAWN: Final = ("opacity", "blending", "interpolation2d", "interpolation3d", "rendering", "gamma")
+_VALUED: Final = ("colormap", "features", "contrast_limits_range", "contrast_limits")
 
 
-def add_like(viewer: ViewerModel, layer: Layer, volume: Volume, name: str) -> Layer:
-    """Add a volume that was made of a layer's as a new layer above all, with its looks.
+def derive_layer(
+    viewer: ViewerModel, layer: Layer, steps: Iterable[Step], *, in_place: bool = False
+) -> Layer:
+    """Apply steps to the scan of a layer, show the result, and remember it for :func:`undo`.
+
+    Where the work is long, apply the steps in a thread and give the result to
+    :func:`show_result`.
 
     Parameters
     ----------
     viewer : Viewer or ViewerModel
     layer : Layer
-        The source: colormap, contrast and opacity, and how an oblique volume is shown, are
-        taken from it.
-    volume : Volume
-        Of the same kind and unit.
-    name : str
+    steps : iterable of Step
+    in_place : bool
+        Whether the result takes the place of the layer; else it is a new layer above, and the
+        source is hidden.
+
+    Returns
+    -------
+    Layer
+
+    Raises
+    ------
+    LayerError, StepError
+        If the layer holds no scan, or an operation refuses; the layer is as it was.
     """
+    result = apply(volume_of(layer), steps)
+    return show_result(viewer, layer, result, in_place=in_place)[0]
+
+
+def show_result(
+    viewer: ViewerModel,
+    source: Layer,
+    results: Volume | Sequence[Volume],
+    *,
+    in_place: bool = False,
+    hide: bool = True,
+    on_top: bool = False,
+    said: str = "",
+) -> list[Layer]:
+    """Show what was made of a layer: :func:`show_results` of one.
+
+    Returns
+    -------
+    list of Layer
+        One a volume, two for complex values, that which is like the source first.
+    """
+    volumes = [results] if isinstance(results, Volume) else list(results)
+    return show_results(
+        viewer, [(source, volumes)], in_place=in_place, hide=hide, on_top=on_top, said=said
+    )
+
+
+def show_results(
+    viewer: ViewerModel,
+    made_of: Sequence[tuple[Layer, Sequence[Volume]]],
+    *,
+    in_place: bool = False,
+    hide: bool = True,
+    on_top: bool = False,
+    said: str = "",
+) -> list[Layer]:
+    """Show what was made of layers at one go, to be undone at one go.
+
+    Colours and contrast are those of the source where values mean what they meant. Complex
+    values are behind two layers, magnitude and phase: each result is like, and stands for, the
+    one that shows the same part.
+
+    Parameters
+    ----------
+    viewer : Viewer or ViewerModel
+    made_of : sequence of (Layer, volumes)
+        Sources, and what was made of each.
+    in_place : bool
+        As for :func:`derive_layer`.
+    hide : bool
+        Whether sources are hidden, where results do not take their place.
+    on_top : bool
+        Whether results stand above all layers, else above their sources.
+    said : str
+        What was done, for people; it goes into the names of new layers. By default the new
+        steps of the first result.
+
+    Returns
+    -------
+    list of Layer
+        In the order of the sources.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
     follow(viewer)
+    first, volumes = made_of[0]
+    said = said or _said(first, volumes[0])
+    results: list[Result] = []
+    for source, volumes in made_of:
+        parts = parts_of(viewer, source)
+        # The source's own first: it is what the caller asked for.
+        made: dict[Layer, list[Layer]] = {source: []}
+        for layer in _layers(source, volumes):
+            like = parts.get(_part(layer), source)
+            layer.name = like.name if in_place else f"{like.name} {said}"
+            if like is not source:
+                layer.visible = bool(like.visible)
+            _look_alike(like, layer)
+            if role_of(like) == "reference" and (in_place or hide):
+                set_role(layer, "reference")
+            made.setdefault(like, []).append(layer)
+        results += [
+            Result(like, tuple(layers), bool(like.visible)) for like, layers in made.items()
+        ]
+    perform(viewer, Deed(said, tuple(results), in_place, hide, on_top))
+    return [layer for result in results for layer in result.made]
+
+
+def _layers(source: Layer, volumes: Sequence[Volume]) -> list[Layer]:
+    """Return layers of volumes; one that lies askew is shown as its source is."""
+    from napari.layers import Layer
+
+    record = record_of(source)
+    oblique = None if record is None else record.oblique
+    return [Layer.create(*one) for one in layers_of(volumes, oblique=oblique)]
+
+
+def _part(layer: Layer) -> Part:
     record = record_of(layer)
-    oblique = oblique_setting() if record is None else record.oblique
-    made = layer_data(volume, oblique=oblique)
-    part = "" if record is None else record.part
-    data, options, kind = made[-1] if part == "phase" else made[0]
-    added = viewer.add_layer(Layer.create(data, {**options, "name": name, "visible": True}, kind))
-    for look in _LOOKS if isinstance(layer, Image) else _LABELS:
-        if hasattr(added, look) and hasattr(layer, look):
-            # Colours of an RGB image have no window; a layer of others may have odd limits.
-            with suppress(ValueError, TypeError, AttributeError):
-                setattr(added, look, getattr(layer, look))
-    return added
+    return "" if record is None else record.part
+
+
+def _said(source: Layer, result: Volume) -> str:
+    """Return the new steps of a result in a few words."""
+    record = record_of(source)
+    before = 0 if record is None else len(record.volume.history)
+    ops = [step.op for step in result.history[before:] if step.op != "edit"]
+    return ", ".join(op.replace("_", " ") for op in ops) or "result"
+
+
+def _look_alike(source: Layer, layer: Layer) -> None:
+    if type(source) is not type(layer):
+        return
+    names = [*_DRAWN, *(_VALUED if _is_comparable(source, layer) else ())]
+    for name in names:
+        # A look that does not fit, such as contrast where there is colour, is left as it is.
+        with suppress(AttributeError, TypeError, ValueError):
+            setattr(layer, name, getattr(source, name))
+
+
+def _is_comparable(source: Layer, layer: Layer) -> bool:
+    before, after = record_of(source), record_of(layer)
+    if after is None:
+        return False
+    known = 0 if before is None else len(before.volume.history)
+    return _part(source) == after.part and all(
+        step.op in _SAME_VALUES for step in after.volume.history[known:]
+    )

@@ -6,20 +6,14 @@ No operation changes a Volume, so undoing computes nothing: the source comes bac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from napari.utils.events import EmitterGroup
 
-from napari_medvol.ops import apply
-from napari_medvol.viewer.following import follow
-from napari_medvol.viewer.opening import layers_of
-from napari_medvol.viewer.roles import role_of, set_role
 from napari_medvol.viewer.shown import record_of
-from napari_medvol.viewer.volumes import volume_of
-from napari_medvol.volume import Step, Volume
+from napari_medvol.volume import Volume
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -27,44 +21,49 @@ if TYPE_CHECKING:
 
 #: Results kept for undo and redo: each may be as large as its source.
 _KEPT: Final = 20
-
-#: After these a value means what it meant, so contrast and colours still fit.
-_SAME_VALUES: Final = frozenset(
-    {
-        "crop", "orient", "relabel", "move", "set_origin", "align_centres", "resample", "resize",
-        "downsample", "world_aligned", "astype", "round_values", "clip", "frames", "frame",
-        "slab", "edit",
-    }
-)  # fmt: skip
-_DRAWN: Final = ("opacity", "blending", "interpolation2d", "interpolation3d", "rendering", "gamma")
 _CONTRAST: Final = ("contrast_limits_range", "contrast_limits")
-_VALUED: Final = ("colormap", *_CONTRAST)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Deed:
-    """One result: which layers it is, and which one they came from.
+class Result:
+    """What was made of one layer.
 
     Parameters
     ----------
-    said : str
-        What was done, for people.
     source : Layer
     made : tuple of Layer
     was_visible : bool
         Whether the source was drawn before.
-    in_place : bool
-        Whether the results stand instead of the source, else beside it.
-    hides : bool
-        Whether the source is hidden where the results stand beside it.
     """
 
-    said: str
     source: Layer
     made: tuple[Layer, ...]
     was_visible: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deed:
+    """What was done at one go, and is undone at one go.
+
+    Parameters
+    ----------
+    said : str
+        What it was, for people.
+    results : tuple of Result
+        One a source, at least one.
+    in_place : bool
+        Whether the results stand instead of their sources, else beside them.
+    hides : bool
+        Whether sources are hidden where the results stand beside them.
+    on_top : bool
+        Whether results stand above all layers, else above their sources.
+    """
+
+    said: str
+    results: tuple[Result, ...]
     in_place: bool = False
     hides: bool = True
+    on_top: bool = False
 
 
 class Journal:
@@ -80,9 +79,10 @@ class Journal:
         """Add what was done last; what was undone before is forgotten."""
         self.done = [*self.done, deed][-_KEPT:]
         self.undone.clear()
-        origin = self.origin_of(deed.source)
-        if origin is not None:
-            self._origins |= dict.fromkeys(deed.made, origin)
+        for result in deed.results:
+            origin = self.origin_of(result.source)
+            if origin is not None:
+                self._origins |= dict.fromkeys(result.made, origin)
         self.events.changed()
 
     def origin_of(self, layer: Layer) -> Volume | None:
@@ -100,99 +100,9 @@ def journal_of(viewer: ViewerModel) -> Journal:
     return _journals.setdefault(viewer, Journal())
 
 
-def derive_layer(
-    viewer: ViewerModel, layer: Layer, steps: Iterable[Step], *, in_place: bool = False
-) -> Layer:
-    """Apply steps to the scan of a layer, show the result, and remember it for :func:`undo`.
-
-    Where the work is long, apply the steps in a thread and give the result to
-    :func:`show_result`.
-
-    Parameters
-    ----------
-    viewer : Viewer or ViewerModel
-    layer : Layer
-    steps : iterable of Step
-    in_place : bool
-        Whether the result takes the place of the layer; else it is a new layer above, and the
-        source is hidden.
-
-    Returns
-    -------
-    Layer
-
-    Raises
-    ------
-    LayerError, StepError
-        If the layer holds no scan, or an operation refuses; the layer is as it was.
-    """
-    result = apply(volume_of(layer), steps)
-    return show_result(viewer, layer, result, in_place=in_place)[0]
-
-
-def show_result(
-    viewer: ViewerModel,
-    source: Layer,
-    results: Volume | Sequence[Volume],
-    *,
-    in_place: bool = False,
-    name: str = "",
-) -> list[Layer]:
-    """Show what was made of a layer, and remember it for :func:`undo`.
-
-    Colours and contrast are those of the source where values mean what they meant.
-
-    Parameters
-    ----------
-    viewer : Viewer or ViewerModel
-    source : Layer
-    results : Volume or sequence of Volume
-    in_place : bool
-        As for :func:`derive_layer`.
-    name : str
-        Of new layers; by default the source's and what was done.
-
-    Returns
-    -------
-    list of Layer
-        One a volume, two for complex values.
-    """
-    from napari.layers import Layer
-
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    volumes = [results] if isinstance(results, Volume) else list(results)
-    follow(viewer)
-    said = _said(source, volumes[0])
-    made = []
-    for one in layers_of(volumes):
-        layer = Layer.create(*one)
-        layer.name = name or (source.name if in_place else f"{source.name} {said}")
-        _look_alike(source, layer)
-        made.append(layer)
-    deed = Deed(said, source, tuple(made), bool(source.visible), in_place)
-    _do(viewer, deed)
-    journal_of(viewer).write(deed)
-    return made
-
-
-def remember(
-    viewer: ViewerModel, source: Layer, made: Sequence[Layer], said: str, *, was_visible: bool
-) -> None:
-    """Remember for :func:`undo` what is in the viewer already.
-
-    Parameters
-    ----------
-    viewer : Viewer or ViewerModel
-    source : Layer
-    made : sequence of Layer
-        Results, which were added.
-    said : str
-        What was done, for people.
-    was_visible : bool
-        Whether the source was drawn before; that it is hidden now is undone and redone, too.
-    """
-    hides = was_visible and not source.visible
-    deed = Deed(said, source, tuple(made), was_visible, hides=hides)
+def perform(viewer: ViewerModel, deed: Deed) -> None:
+    """Show what was made, and remember it for :func:`undo`."""
+    _do(getattr(viewer, "__wrapped__", viewer), deed)
     journal_of(viewer).write(deed)
 
 
@@ -217,31 +127,33 @@ def _turned(
     act(getattr(viewer, "__wrapped__", viewer), deed)
     target.append(origin.pop())
     journal_of(viewer).events.changed()
-    return f"{deed.said} of {deed.source.name}"
+    names = ", ".join(result.source.name for result in deed.results)
+    return f"{deed.said} of {names}"
 
 
 def _do(viewer: Any, deed: Deed) -> None:
-    place = _place(viewer, [deed.source])
-    names = [layer.name for layer in deed.made]
-    for number, layer in enumerate(deed.made):
-        # Before the source goes: a viewer that is empty for a moment forgets where it was.
-        _put(viewer, layer, place + 1 + number)
-    if deed.in_place:
-        _take(viewer, deed.source)
-        _name(deed.made, names)
-    elif deed.hides:
-        deed.source.visible = False
-    viewer.layers.selection.active = deed.made[0]
+    for result in deed.results:
+        source, names = result.source, [layer.name for layer in result.made]
+        place = len(viewer.layers) if deed.on_top else _place(viewer, [source]) + 1
+        for number, layer in enumerate(result.made):
+            # Before the source goes: a viewer that is empty for a moment forgets where it was.
+            _put(viewer, layer, place + number)
+        if deed.in_place:
+            _take(viewer, [source])
+            _name(result.made, names)
+        elif deed.hides:
+            source.visible = False
+    viewer.layers.selection.active = deed.results[0].made[0]
 
 
 def _undo(viewer: Any, deed: Deed) -> None:
-    name = deed.source.name
-    _put(viewer, deed.source, _place(viewer, deed.made))
-    for layer in deed.made:
-        _take(viewer, layer)
-    _name([deed.source], [name])
-    deed.source.visible = deed.was_visible
-    viewer.layers.selection.active = deed.source
+    for result in deed.results:
+        source, name = result.source, result.source.name
+        _put(viewer, source, _place(viewer, result.made))
+        _take(viewer, result.made)
+        _name([source], [name])
+        source.visible = result.was_visible
+    viewer.layers.selection.active = deed.results[0].source
 
 
 def _place(viewer: Any, layers: Sequence[Layer]) -> int:
@@ -269,37 +181,7 @@ def _name(layers: Sequence[Layer], names: Sequence[str]) -> None:
         layer.name = name
 
 
-def _take(viewer: Any, layer: Layer) -> None:
-    if layer in viewer.layers:
-        viewer.layers.remove(layer)
-
-
-def _said(source: Layer, result: Volume) -> str:
-    """Return the new steps of a result in a few words."""
-    record = record_of(source)
-    before = 0 if record is None else len(record.volume.history)
-    ops = [step.op for step in result.history[before:] if step.op != "edit"]
-    return ", ".join(op.replace("_", " ") for op in ops) or "result"
-
-
-def _look_alike(source: Layer, layer: Layer) -> None:
-    if type(source) is not type(layer):
-        return
-    names = [*_DRAWN, *(_VALUED if _is_comparable(source, layer) else ())]
-    for name in names:
-        # A look that does not fit, such as contrast where there is colour, is left as it is.
-        with suppress(AttributeError, TypeError, ValueError):
-            setattr(layer, name, getattr(source, name))
-    if role_of(source) == "reference":
-        set_role(layer, "reference")
-
-
-def _is_comparable(source: Layer, layer: Layer) -> bool:
-    before, after = record_of(source), record_of(layer)
-    if after is None:
-        return False
-    known = 0 if before is None else len(before.volume.history)
-    part = "" if before is None else before.part
-    return part == after.part and all(
-        step.op in _SAME_VALUES for step in after.volume.history[known:]
-    )
+def _take(viewer: Any, layers: Iterable[Layer]) -> None:
+    for layer in layers:
+        if layer in viewer.layers:
+            viewer.layers.remove(layer)

@@ -9,8 +9,7 @@ from napari_medvol.formats import read
 from napari_medvol.formats.inspecting import forms
 from napari_medvol.formats.nifti.codes import without_qform
 from napari_medvol.ops import apply
-from napari_medvol.viewer.derived import add_like
-from napari_medvol.viewer.histories import remember
+from napari_medvol.viewer.derived import show_result
 from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.volume import Step, Volume
 
@@ -86,10 +85,8 @@ def forget_qform(viewer: ViewerModel, layer: Layer) -> Layer:
 
 
 def _added(viewer: ViewerModel, layer: Layer, made: Volume, said: str) -> Layer:
-    """Add the result above all, to be undone like any other."""
-    added = add_like(viewer, layer, made, f"{layer.name} {said}")
-    remember(viewer, layer, [added], said, was_visible=bool(layer.visible))
-    return added
+    """Add the result above all; the layer stays as visible as it was."""
+    return show_result(viewer, layer, made, hide=False, on_top=True, said=said)[0]
 
 
 def _read_again(volume: Volume, form: str) -> Volume:

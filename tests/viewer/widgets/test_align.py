@@ -96,8 +96,10 @@ def test_the_centres_of_the_course_in_the_widget(tmp_path: Path) -> None:
     panel = AlignWidget(viewer)
     assert centre_of(panel.alignment().volume).tolist() == [13.671875, 210.640625, -379.5]
 
-    panel.align_centres()
-    assert [box.value for box in panel.shifts] == pytest.approx([-13.67, 5.86, 0], abs=0.01)
+    panel.by_hand.align_centres()
+    assert [box.value for box in panel.by_hand.shifts] == pytest.approx(
+        [-13.67, 5.86, 0], abs=0.01
+    )
     panel.apply()
 
     moved = volume_of(panel.layer.value)
@@ -164,34 +166,34 @@ def test_numbers_move_and_turn_about_the_cursor(pair: Any) -> None:
     cursor_of(viewer).move_to(np.add(centre_of(before), (3, 1, -2)))
     stays = np.array(cursor_of(viewer).ras)
 
-    panel.turns[2].value = 20
+    panel.by_hand.turns[2].value = 20
 
     matrix = panel.alignment().matrix
     np.testing.assert_allclose(apply_affine(matrix, stays), stays, atol=1e-9)
     np.testing.assert_allclose(matrix, around(stays, rotation((0, 0, 20))), atol=1e-9)
     here = panel.alignment().offset
-    panel.shifts[0].value = here[0] + 12.5
+    panel.by_hand.shifts[0].value = here[0] + 12.5
     np.testing.assert_allclose(panel.alignment().offset, np.add(here, (12.5, 0, 0)), atol=0.01)
-    assert panel.turns[2].value == pytest.approx(20)
+    assert panel.by_hand.turns[2].value == pytest.approx(20)
     assert volume_of(layer).history[-1].op == "move"
     assert "0.939693" in panel.found.text()
-    panel.reset()
-    assert [box.value for box in (*panel.shifts, *panel.turns)] == [0] * 6
+    panel.by_hand.reset()
+    assert [box.value for box in (*panel.by_hand.shifts, *panel.by_hand.turns)] == [0] * 6
     assert volume_of(layer) is before
 
 
 def test_origin_is_typed(pair: Any) -> None:
     panel = pair[3]
 
-    panel.origin.value = "1.5, -2 3"
-    panel.set_origin()
+    panel.by_hand.origin.value = "1.5, -2 3"
+    panel.by_hand.set_origin()
     panel.apply()
 
     moved = volume_of(panel.layer.value)
     assert moved.affine[:3, 3].tolist() == pytest.approx([1.5, -2, 3])
     assert moved.history[-1].op == "set_origin"
-    panel.origin.value = "1, two, 3"
-    panel.set_origin()
+    panel.by_hand.origin.value = "1, two, 3"
+    panel.by_hand.set_origin()
     assert "not three numbers" in panel.status
 
 
@@ -221,7 +223,7 @@ def test_the_mouse_moves_and_turns_in_the_plane(pair: Any, plane: str, axis: int
 
     drag(viewer, [here, here + 4 * one, here + 7 * one - 2 * other], "Control")
     np.testing.assert_allclose(panel.alignment().offset, 7 * one - 2 * other, atol=1e-9)
-    panel.reset()
+    panel.by_hand.reset()
     # A quarter turn of the mouse about the cursor, from one axis to the other, in two moves.
     drag(
         viewer, [here + 9 * one, here + 9 * one + 9 * other, here + 9 * other], "Control", "Shift"
@@ -232,11 +234,11 @@ def test_the_mouse_moves_and_turns_in_the_plane(pair: Any, plane: str, axis: int
     np.testing.assert_allclose(matrix[:3, :3] @ one, other, atol=1e-9)
     np.testing.assert_allclose(matrix[:3, axis], np.eye(3)[axis], atol=1e-9)
     assert viewer.scene.camera.mouse_pan
-    assert any(abs(box.value) == pytest.approx(90) for box in panel.turns)
-    panel.reset()
+    assert any(abs(box.value) == pytest.approx(90) for box in panel.by_hand.turns)
+    panel.by_hand.reset()
     before = volume_of(layer)
     drag(viewer, [here, here + 5 * one])
-    panel.drags.value = False
+    panel.by_hand.drags.value = False
     drag(viewer, [here, here + 5 * one], "Control")
     assert volume_of(layer) is before
 
@@ -257,27 +259,27 @@ def test_a_file_is_loaded_and_saved_and_what_is_wrong_leaves_the_layer(
     ):
         if text:
             (tmp_path / name).write_text(text)
-        panel.load_file(tmp_path / name)
+        panel.files.load_file(tmp_path / name)
         assert why in panel.status
         assert volume_of(layer) is before
     (tmp_path / "flirt.mat").write_text("1 0 0 5\n0 1 0 0\n0 0 1 0\n0 0 0 1\n")
     panel.reference.value = None
-    panel.load_file(tmp_path / "flirt.mat")
+    panel.files.load_file(tmp_path / "flirt.mat")
     assert "the reference is missing" in panel.status
     assert volume_of(layer) is before
     panel.reference.value = fixed
-    panel.load_file(tmp_path / "flirt.mat")
+    panel.files.load_file(tmp_path / "flirt.mat")
     expected = read_transform(tmp_path / "flirt.mat", moving=before, fixed=volume_of(fixed))
     np.testing.assert_allclose(volume_of(layer).affine, expected @ before.affine, atol=1e-9)
 
     for name in ("t.tfm", "t.txt", "t.lta", "t.xfm", "t.mat"):
-        panel.save_file(tmp_path / name)
+        panel.files.save_file(tmp_path / name)
         assert panel.status == f"{name} is written"
-        panel.reset()
-        panel.load_file(tmp_path / name)
+        panel.by_hand.reset()
+        panel.files.load_file(tmp_path / name)
         np.testing.assert_allclose(panel.alignment().matrix, expected, atol=1e-9)
-    panel.kind.value = "fsl"
-    assert "moving to fixed" in panel.says.value
+    panel.files.kind.value = "fsl"
+    assert "moving to fixed" in panel.files.says.value
 
 
 def test_what_is_kept_is_undone_and_redone(pair: Any) -> None:
@@ -285,7 +287,7 @@ def test_what_is_kept_is_undone_and_redone(pair: Any) -> None:
     before = volume_of(layer)
     overlay(viewer, layer, fixed, colormap="cool", opacity=0.3)
     before = volume_of(layer)
-    panel.shifts[1].value = 14
+    panel.by_hand.shifts[1].value = 14
 
     panel.apply()
 
@@ -305,7 +307,7 @@ def test_what_is_kept_is_undone_and_redone(pair: Any) -> None:
 def test_baking_gives_the_grid_of_the_reference_and_puts_the_layer_back(pair: Any) -> None:
     viewer, fixed, layer, panel = pair
     before = volume_of(layer)
-    panel.shifts[0].value = 3
+    panel.by_hand.shifts[0].value = 3
     moved = volume_of(layer)
 
     panel.resample()
@@ -354,7 +356,7 @@ def heads() -> Any:
 def test_registration_runs_beside_the_window_and_is_drawn(heads: Any) -> None:
     layer, panel, true = heads
 
-    panel.register()
+    panel.start()
     assert panel.cancel.enabled
     gaps, last = [], time.monotonic()
     while panel._task.is_alive():
@@ -368,9 +370,9 @@ def test_registration_runs_beside_the_window_and_is_drawn(heads: Any) -> None:
     assert corner_displacement(moved.affine, true.affine, true.shape) < 2
     assert moved.history[-1].op == "move"
     assert max(gaps) < 1.0
-    assert len(panel.plot.points) > 10
-    assert panel.plot.words.startswith("mutual information")
-    assert not panel.plot.grab().isNull()
+    assert len(panel.registration.plot.points) > 10
+    assert panel.registration.plot.words.startswith("mutual information")
+    assert not panel.registration.plot.grab().isNull()
     assert "mutual information" in panel.status
 
 
@@ -378,9 +380,9 @@ def test_a_cancelled_registration_leaves_the_layer(heads: Any) -> None:
     layer, panel, _ = heads
     before = volume_of(layer)
 
-    panel.register()
+    panel.start()
     task = panel._task
-    wait_for(lambda: panel._points)
+    wait_for(lambda: panel.registration.points)
     panel.stop()
     wait_for(lambda: not task.is_alive())
     settle(0.3)
@@ -393,7 +395,7 @@ def test_a_cancelled_registration_leaves_the_layer(heads: Any) -> None:
 def test_closing_while_it_registers_ends_it(heads: Any) -> None:
     _, panel, _ = heads
 
-    panel.register()
+    panel.start()
     task = panel._task
     panel.close()
 
@@ -407,7 +409,7 @@ def test_without_simpleitk_the_widget_says_what_to_install(
     _, _, layer, panel = pair
     before = volume_of(layer)
 
-    panel.register()
+    panel.start()
 
     assert 'pip install "napari-medvol[registration]"' in panel.status
     assert volume_of(layer) is before
@@ -415,11 +417,11 @@ def test_without_simpleitk_the_widget_says_what_to_install(
 
 def test_what_somebody_else_did_to_the_layer_is_where_it_begins(pair: Any) -> None:
     _, _, layer, panel = pair
-    panel.shifts[0].value = 5
+    panel.by_hand.shifts[0].value = 5
     layer.translate = np.add(layer.translate, (0, 0, 7))
     before = volume_of(layer)
 
-    panel.shifts[0].value = 2
+    panel.by_hand.shifts[0].value = 2
 
     np.testing.assert_allclose(
         volume_of(layer).affine[:3, 3] - before.affine[:3, 3], (2, 0, 0), atol=1e-6
@@ -427,14 +429,14 @@ def test_what_somebody_else_did_to_the_layer_is_where_it_begins(pair: Any) -> No
 
 
 def use(panel: AlignWidget) -> None:
-    panel.align_centres()
-    panel.shifts[0].value = panel.shifts[0].value + 4
-    panel.turns[1].value = 10
-    panel.set_origin()
-    panel.drags.value = False
-    panel.drags.value = True
-    panel.reset()
-    panel.shifts[2].value = 6
+    panel.by_hand.align_centres()
+    panel.by_hand.shifts[0].value = panel.by_hand.shifts[0].value + 4
+    panel.by_hand.turns[1].value = 10
+    panel.by_hand.set_origin()
+    panel.by_hand.drags.value = False
+    panel.by_hand.drags.value = True
+    panel.by_hand.reset()
+    panel.by_hand.shifts[2].value = 6
     panel.apply()
     panel.resample()
     settle(0.1)
@@ -500,9 +502,9 @@ def test_opened_used_and_closed_often_it_leaves_nothing(
     def once() -> None:
         panel = AlignWidget(viewer)
         dock = viewer.window.add_dock_widget(panel, name="x")
-        panel.align_centres()
-        panel.turns[0].value = 5
-        panel.reset()
+        panel.by_hand.align_centres()
+        panel.by_hand.turns[0].value = 5
+        panel.by_hand.reset()
         settle()
         dock.destroyOnClose()
         settle()

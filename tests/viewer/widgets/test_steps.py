@@ -22,7 +22,7 @@ from napari_medvol import volume_of
 from napari_medvol.budget import BUDGET
 from napari_medvol.ops import apply
 from napari_medvol.recipe import Recipe
-from napari_medvol.viewer.histories import derive_layer
+from napari_medvol.viewer.derived import derive_layer
 from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.widgets.history import HistoryWidget
 from napari_medvol.viewer.widgets.resample import FACTORS, ONTO, SIZES, WORLD, ResampleWidget

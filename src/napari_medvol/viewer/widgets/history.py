@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_medvol.errors import StepError, WriteError
 from napari_medvol.recipe import Recipe
 from napari_medvol.viewer.histories import journal_of, redo, undo
+from napari_medvol.viewer.parts import one_a_scan
 from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.viewer.widgets.panel import LayerBox, acting
 from napari_medvol.viewer.widgets.stepping import Job, SteppingPanel, applying
@@ -174,7 +175,7 @@ class HistoryWidget(SteppingPanel):
         layers = [a for a in self.layer.choices if a in selected] or [self.layer.value]
         if layers == [None]:
             raise StepError("History", "there is no image or labels layer", "Open a scan")
-        return [applying(layer, steps) for layer in layers]
+        return [applying(layer, steps) for layer in one_a_scan(self.viewer, layers)]
 
 
 def _words(step: Step) -> tuple[str, str]:

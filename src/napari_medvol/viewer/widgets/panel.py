@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, Literal, ParamSpec, Protocol, TypeVar
 
 from magicgui.widgets import ComboBox, Container, Widget
 from napari.layers import Image, Labels, Layer
@@ -19,7 +19,18 @@ LayerKind = Literal["image", "labels"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-SomePanel = TypeVar("SomePanel", bound="Panel")
+
+
+class Speaking(Protocol):
+    """What has a status line: a panel, or a part of one."""
+
+    failed: str
+
+    def say(self, text: str, error: bool = False) -> None:
+        """Write the status line."""
+
+
+Speaker = TypeVar("Speaker", bound=Speaking)
 
 _CLASSES: Final = {"image": Image, "labels": Labels}
 _LAYER_EVENTS: Final = ("inserted", "removed", "reordered", "renamed")
@@ -185,15 +196,15 @@ class Panel(Container[Widget]):
 
 
 def acting(
-    handler: Callable[Concatenate[SomePanel, P], Any],
-) -> Callable[Concatenate[SomePanel, P], None]:
+    handler: Callable[Concatenate[Speaker, P], Any],
+) -> Callable[Concatenate[Speaker, P], None]:
     """Say in the status line what a handler of a panel could not do.
 
     Only errors that a user can act on are caught. The line goes when the same handler succeeds.
     """
 
     @wraps(handler)
-    def act(panel: SomePanel, /, *args: P.args, **kwargs: P.kwargs) -> None:
+    def act(panel: Speaker, /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
             handler(panel, *args, **kwargs)
         except MedVolError as error:

@@ -8,7 +8,7 @@ from napari.layers import Layer
 
 from napari_medvol.formats.row import Progress
 from napari_medvol.ops import apply
-from napari_medvol.viewer.histories import show_result
+from napari_medvol.viewer.derived import show_results
 from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.viewer.widgets.panel import acting
 from napari_medvol.viewer.widgets.working import WorkingPanel
@@ -58,11 +58,7 @@ class SteppingPanel(WorkingPanel):
         self.work(lambda tell: [(layer, do(tell)) for layer, do in asked], self._show)
 
     def _show(self, results: Sequence[tuple[Layer, Sequence[Volume]]]) -> None:
-        self.made = [
-            layer
-            for source, volumes in results
-            for layer in show_result(self.viewer, source, volumes, in_place=self.in_place.value)
-        ]
+        self.made = show_results(self.viewer, results, in_place=self.in_place.value)
         self.say(_said(results))
 
 

@@ -1,0 +1,47 @@
+"""A part of a panel that is a module of its own."""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from magicgui.widgets import Container, Widget
+
+from napari_medvol.viewer.widgets.panel import Panel
+
+SomePanel = TypeVar("SomePanel", bound=Panel)
+
+
+class Page(Generic[SomePanel]):
+    """Parts of a panel's form with their handlers; the panel lays them out and speaks for them.
+
+    Parameters
+    ----------
+    panel : Panel
+    """
+
+    def __init__(self, panel: SomePanel) -> None:
+        self.panel = panel
+
+    @property
+    def failed(self) -> str:
+        """Name of the handler whose error the status line shows."""
+        return self.panel.failed
+
+    @failed.setter
+    def failed(self, name: str) -> None:
+        self.panel.failed = name
+
+    def say(self, text: str, error: bool = False) -> None:
+        """Write the status line of the panel."""
+        self.panel.say(text, error)
+
+    def connect(self, emitter: Any, callback: Callable[..., Any]) -> None:
+        """Connect until the panel is closed."""
+        self.panel.connect(emitter, callback)
+
+
+def row(label: str, *parts: Widget) -> Container[Widget]:
+    """Return parts side by side under one label."""
+    made: Container[Widget] = Container(layout="horizontal", labels=False, label=label)
+    made.extend(parts)
+    made.margins = (0, 0, 0, 0)
+    return made
