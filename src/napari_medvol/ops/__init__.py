@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from napari_medvol.errors import StepError
+from napari_medvol.ops.chunks import Tell, share, unheard
 from napari_medvol.ops.crop import crop
 from napari_medvol.ops.frames import frame, frames, over_frames, slab
 from napari_medvol.ops.move import align_centres, move, set_origin
@@ -53,7 +54,7 @@ def apply(
     volume: Volume,
     steps: Iterable[Step],
     *,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Tell = unheard,
 ) -> Volume:
     """Return what `steps`, one after another, make of a volume.
 
@@ -63,8 +64,8 @@ def apply(
     steps : iterable of Step
         Such as the history of another volume, or those of a recipe.
     progress : callable, optional
-        Called with (done, in all) between steps, and by steps that tell how far they are. What
-        it raises ends the work.
+        Called with (done, in all), between steps and within those that take long: the share
+        that is done never falls. What it raises ends the work, and the volume is as it was.
 
     Returns
     -------
@@ -80,7 +81,8 @@ def apply(
     for number, step in enumerate(every):
         progress(number, len(every))
         operation = operation_of(step)
-        tells = {"progress": progress} if "progress" in signature(operation).parameters else {}
+        tell = share(progress, number, len(every))
+        tells = {"progress": tell} if "progress" in signature(operation).parameters else {}
         volume = operation(volume, **step.params, **tells)
     return volume
 
@@ -112,5 +114,5 @@ def operation_of(step: Step) -> Operation:
 
 
 def _parameters(operation: Operation) -> str:
-    names: list[Any] = list(signature(operation).parameters)[1:]
+    names: list[Any] = [n for n in signature(operation).parameters if n != "progress"][1:]
     return f"Its parameters: {', '.join(names)}"

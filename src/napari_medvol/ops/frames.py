@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medvol import affines, arrays
 from napari_medvol.errors import StepError
-from napari_medvol.ops.chunks import room_for
+from napari_medvol.ops.chunks import AT_ONCE, Tell, room_for, share, unheard
 from napari_medvol.report import GeometryReport
 from napari_medvol.volume import Axis, Step, Volume
 
@@ -115,7 +115,9 @@ def split(volume: Volume, axis: str = "t") -> list[Volume]:
     return [frame(volume, index, axis) for index in range(volume.shape[number])]
 
 
-def over_frames(volume: Volume, how: How = "mean", axis: str = "t") -> Volume:
+def over_frames(
+    volume: Volume, how: How = "mean", axis: str = "t", *, progress: Tell = unheard
+) -> Volume:
     """Return one volume made of all frames: their mean, standard deviation and the like.
 
     Parameters
@@ -124,6 +126,8 @@ def over_frames(volume: Volume, how: How = "mean", axis: str = "t") -> Volume:
     how : {"mean", "sd", "min", "max", "sum", "median"}
         The standard deviation is that of the frames themselves (divided by n).
     axis : str
+    progress : callable, optional
+        Called with (done, in all). What it raises ends the work; the volume is as it was.
 
     Raises
     ------
@@ -134,8 +138,16 @@ def over_frames(volume: Volume, how: How = "mean", axis: str = "t") -> Volume:
     reduce = _reduction("over_frames", volume, how)
     shape = volume.shape[:number] + volume.shape[number + 1 :]
     out = room_for("over_frames", volume, shape, _reduced_type(volume, how))
-    for k in range(volume.shape[2]):
-        out[:, :, k] = reduce(_real(np.asarray(volume.data[:, :, k]), how), axis=number - 1)
+    n_rows, n_slices = volume.shape[1:3]
+    step = max(1, AT_ONCE * n_rows * n_slices // max(volume.data.size, 1))
+    for k in range(n_slices):
+        progress(k * n_rows, n_slices * n_rows)
+        frames_of_k = np.asarray(volume.data[:, :, k])
+        for j in range(0, n_rows, step):
+            progress(k * n_rows + j, n_slices * n_rows)
+            rows = frames_of_k[:, j : j + step]
+            out[:, j : j + step, k] = reduce(_real(rows, how), axis=number - 1)
+    progress(n_slices * n_rows, n_slices * n_rows)
     return volume.derive(
         Step("over_frames", {"how": how, "axis": axis}),
         data=out,
@@ -145,7 +157,13 @@ def over_frames(volume: Volume, how: How = "mean", axis: str = "t") -> Volume:
 
 
 def slab(
-    volume: Volume, axis: int, n: int, step: int | None = None, how: SlabHow = "mean"
+    volume: Volume,
+    axis: int,
+    n: int,
+    step: int | None = None,
+    how: SlabHow = "mean",
+    *,
+    progress: Tell = unheard,
 ) -> Volume:
     """Return slabs of `n` planes each, averaged or projected (MIP, MinIP).
 
@@ -159,6 +177,8 @@ def slab(
     step : int, optional
         Planes from one slab to the next; `n` by default, so that no plane is in two slabs.
     how : {"mean", "max", "min"}
+    progress : callable, optional
+        Called with (done, in all). What it raises ends the work; the volume is as it was.
 
     Raises
     ------
@@ -175,14 +195,14 @@ def slab(
         )
     if how not in ("mean", "max", "min"):
         raise StepError(f"slab {volume.name!r}", f"{how!r} is none of mean, max, min")
-    reduce = _reduction("slab", volume, how)
+    _reduction("slab", volume, how)
     firsts = range(0, length - n + 1, every)
     shape = [*volume.shape]
     shape[axis] = len(firsts)
     out = room_for("slab", volume, tuple(shape), _reduced_type(volume, how))
     for at, first in enumerate(firsts):
-        planes = np.asarray(volume.data[_at(volume, axis, slice(first, first + n))])
-        out[_at(volume, axis, at)] = reduce(_real(planes, how), axis=axis)
+        tell = share(progress, at, len(firsts))
+        out[_at(volume, axis, at)] = _projected(volume, axis, first, n, how, tell)
     affine = np.array(volume.affine)
     middle = np.zeros(3)
     middle[axis] = (n - 1) / 2
@@ -192,6 +212,24 @@ def slab(
     return volume.derive(
         Step("slab", params), data=out, affine=affine, report=replace(volume.report, slices=())
     )
+
+
+def _projected(volume: Volume, axis: int, first: int, n: int, how: str, progress: Tell) -> Array:
+    """Return `n` planes as one, having looked at a few at a time."""
+    join = {"mean": np.add, "max": np.maximum, "min": np.minimum}[how]
+    step = max(1, AT_ONCE * volume.shape[axis] // max(volume.data.size, 1))
+    total: Array | None = None
+    for start in range(first, first + n, step):
+        progress(start - first, n)
+        part = slice(start, min(start + step, first + n))
+        planes = np.asarray(volume.data[_at(volume, axis, part)])
+        # Sums in the widest type: those of integers are exact.
+        wide: Any = None if how != "mean" else np.complex128 if planes.dtype.kind == "c" else "f8"
+        found = join.reduce(planes, axis=axis, dtype=wide)
+        total = found if total is None else join(total, found, out=total)
+    progress(n, n)
+    made: Array = total if how != "mean" else total / n  # type: ignore[assignment, operator]
+    return made
 
 
 def _axis(op: str, volume: Volume, name: str) -> tuple[int, Axis]:

@@ -106,9 +106,11 @@ def _checked(volume: Volume, matrix: Any) -> NDArray[np.float64]:
     try:
         motion = np.array(affines.checked_affine(matrix, "matrix"))
     except (GeometryError, TypeError, ValueError) as error:
-        why = error.why if isinstance(error, GeometryError) else str(error)
+        why = f"the matrix is none: {error}"
+        if isinstance(error, GeometryError):
+            why = error.why.replace("affine", "matrix").replace("voxel sizes", "scales")
         raise StepError(
-            f"move {volume.name!r}", f"the matrix {why}", "Give four rows of four numbers, RAS+ mm"
+            f"move {volume.name!r}", why, "Give four rows of four numbers, RAS+ mm"
         ) from error
     return motion
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod, sqrt
 from typing import Any, Final, Literal
@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from napari_medvol import affines
 from napari_medvol.errors import GeometryError, StepError
-from napari_medvol.ops.chunks import room_for
+from napari_medvol.ops.chunks import (
+    Tell,
+    frame_voxels,
+    room_for,
+    share,
+    side_by_side,
+    unheard,
+)
+from napari_medvol.ops.filtering import blurred, blurred_type
 from napari_medvol.ops.grids import (
     resized_grid,
     several,
@@ -26,7 +34,6 @@ from napari_medvol.volume import Step, Volume
 Array = NDArray[Any]
 Matrix = NDArray[np.float64]
 Interpolation = Literal["auto", "nearest", "linear", "cubic", "majority"]
-Tell = Callable[[int, int], None]
 
 INTERPOLATIONS: Final = ("auto", "nearest", "linear", "cubic", "majority")
 
@@ -39,7 +46,7 @@ def resample(
     outside: float = 0.0,
     blur: Sequence[float] = (0.0, 0.0, 0.0),
     *,
-    progress: Tell = lambda done, total: None,
+    progress: Tell = unheard,
 ) -> Volume:
     """Return a volume on another grid; what it shows stays where it is in world.
 
@@ -59,7 +66,8 @@ def resample(
         Standard deviation of a Gaussian along the old voxel axes, in old voxels, before
         sampling: against aliasing where voxels become larger. :func:`antialias` gives it.
     progress : callable, optional
-        Called with (planes done, planes in all). What it raises ends the work.
+        Called with (done, in all) while voxels are read, blurred and sampled. What it raises
+        ends the work; the volume is as it was.
 
     Raises
     ------
@@ -71,13 +79,18 @@ def resample(
     how = _interpolation(volume, interpolation)
     sigma = _blur(volume, blur)
     sampler = sampler_of(how, np.linalg.inv(volume.affine) @ grid, volume.shape[:3], lengths)
-    dtype = volume.dtype
-    out = room_for("resample", volume, (*lengths, *volume.shape[3:]), dtype)
+    old = prod(volume.shape[:3])
+    working = sampler.working_bytes(old * any(sigma) * blurred_type(volume.dtype).itemsize)
+    shape = (*lengths, *volume.shape[3:])
+    out = room_for("resample", volume, shape, volume.dtype, working)
     places = list(np.ndindex(*volume.shape[3:]))
     for number, place in enumerate(places):
-        voxels = _blurred(np.asarray(volume.data[(..., *place)]), sigma)
-        _sample(sampler, voxels, out[(..., *place)], outside, number, len(places), progress)
-    progress(lengths[2] * len(places), lengths[2] * len(places))
+        tell = share(progress, number, len(places))
+        voxels = frame_voxels(volume, place, share(tell, 0, 4))
+        voxels = blurred(voxels, sigma, share(tell, 1, 4))
+        voxels = sampler.prepared(voxels, share(tell, 2, 4))
+        _sample(sampler, voxels, out[(..., *place)], outside, share(tell, 3, 4))
+    progress(1, 1)
     params = {
         "shape": lengths,
         "affine": grid.tolist(),
@@ -88,18 +101,9 @@ def resample(
     return volume.derive(Step("resample", params), data=out, affine=grid)
 
 
-def _sample(
-    sampler: Sampler,
-    voxels: Array,
-    out: Array,
-    outside: float,
-    number: int,
-    of: int,
-    progress: Tell,
-) -> None:
-    total = out.shape[2] * of
-    for first, last in sampler.blocks():
-        progress(number * out.shape[2] + first, total)
+def _sample(sampler: Sampler, voxels: Array, out: Array, outside: float, progress: Tell) -> None:
+    def fill(block: tuple[int, int]) -> None:
+        first, last = block
         values = sampler.sample(voxels, first, last)
         if out.dtype.kind in "iu" and values.dtype.kind == "f":
             info = np.iinfo(out.dtype)
@@ -108,14 +112,16 @@ def _sample(
         out[:, :, first:last] = values
         sampler.fill_outside(out, first, last, outside)
 
+    side_by_side(fill, list(sampler.blocks()), progress)
+
 
 def _grid(volume: Volume, affine: Any, shape: Any) -> tuple[Matrix, tuple[int, int, int]]:
     what = f"resample {volume.name!r}"
     try:
         grid = np.array(affines.checked_affine(affine, "the affine"))
     except (GeometryError, TypeError, ValueError) as error:
-        why = error.why if isinstance(error, GeometryError) else str(error)
-        raise StepError(what, f"the affine {why}", "Give four rows of four numbers") from error
+        why = error.why if isinstance(error, GeometryError) else f"the affine is none: {error}"
+        raise StepError(what, why, "Give four rows of four numbers") from error
     lengths = several(shape)
     if len(lengths) != 3 or not all(float(n).is_integer() and n >= 1 for n in lengths):
         raise StepError(what, f"{shape!r} is no shape of three axes", "Give three lengths above 0")
@@ -152,16 +158,6 @@ def _blur(volume: Volume, blur: Any) -> tuple[float, float, float]:
     return i, j, k
 
 
-def _blurred(voxels: Array, sigma: Sequence[float]) -> Array:
-    if not any(sigma):
-        return voxels
-    from scipy.ndimage import gaussian_filter
-
-    real = np.float32 if voxels.dtype.itemsize <= 2 else np.float64
-    wide: Any = voxels.dtype if voxels.dtype.kind in "fc" else real
-    return np.asarray(gaussian_filter(voxels.astype(wide), sigma, mode="nearest"))
-
-
 def antialias(factors: Sequence[float]) -> tuple[float, float, float]:
     """Return the blur, in old voxels, that sampling every `factors`-th voxel asks for.
 
@@ -182,7 +178,7 @@ def resize(
     interpolation: Interpolation = "auto",
     antialiased: bool = True,
     *,
-    progress: Tell = lambda done, total: None,
+    progress: Tell = unheard,
 ) -> Volume:
     """Return a volume with voxels of other sizes, along the same axes.
 
@@ -225,7 +221,7 @@ def downsample(
     start: Sequence[int] | None = None,
     blur: Sequence[float] | None = None,
     *,
-    progress: Tell = lambda done, total: None,
+    progress: Tell = unheard,
 ) -> Volume:
     """Keep every `factors`-th voxel from `start` on, after a blur against aliasing.
 
@@ -262,7 +258,7 @@ def world_aligned(
     zooms: Sequence[float] | float | None = None,
     interpolation: Interpolation = "auto",
     *,
-    progress: Tell = lambda done, total: None,
+    progress: Tell = unheard,
 ) -> Volume:
     """Return an oblique volume on the smallest grid along the axes of world that holds it.
 

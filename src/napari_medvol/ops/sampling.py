@@ -7,7 +7,7 @@ itself: two planes blended, then rows, then columns. Elsewhere eight voxels are 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import pairwise, product
 from math import ceil, prod
 from typing import Any, Final, Protocol
 
@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvol.interpolation import interpolated
+from napari_medvol.ops.chunks import AT_ONCE, Tell
+from napari_medvol.ops.filtering import spline_coefficients
 
 Array = NDArray[Any]
 Matrix = NDArray[np.float64]
@@ -25,7 +27,6 @@ _TIE: Final = 1e-6
 _EDGE: Final = 1e-9
 #: Voxels by which axes may part over the whole grid and still count as running alike.
 _ALIKE: Final = 1e-7
-_AT_ONCE: Final = 1 << 21
 #: Voxels repeated at the border before the spline is fitted, after which it has settled: the
 #: border's own condition would ring into the volume.
 _PAD: Final = 12
@@ -36,12 +37,23 @@ _MOST_VOTES: Final = 6
 class Sampler(Protocol):
     """One way of getting values at the voxels of a grid."""
 
+    def working_bytes(self, blurred: int) -> int:
+        """Return how much memory is taken on the way, `blurred` bytes for a blur among it."""
+        ...
+
+    def prepared(self, voxels: Array, progress: Tell) -> Array:
+        """Return what is sampled: the voxels, or what is made of all of them first."""
+        ...
+
     def blocks(self) -> Iterator[tuple[int, int]]:
         """Yield ranges of k that are best computed together."""
         ...
 
     def sample(self, voxels: Array, first: int, last: int) -> Array:
-        """Return the values of new planes `first` to before `last`, (i, j, n)."""
+        """Return the values of new planes `first` to before `last`, (i, j, n).
+
+        Of what :meth:`prepared` returned; several threads may ask at once.
+        """
         ...
 
     def fill_outside(self, out: Array, first: int, last: int, value: float) -> None:
@@ -82,16 +94,28 @@ def _order(to_old: Matrix, new: Shape) -> list[int] | None:
     return order if (rest @ np.asarray(new) < _ALIKE).all() else None
 
 
-class _General:
-    """Any grid: gathered voxel by voxel, in blocks."""
+class _Blocks:
+    """What samplers have in common: the grid, and portions of it."""
 
     def __init__(self, nearest: bool, to_old: Matrix, old: Shape, new: Shape) -> None:
         self.nearest, self.to_old, self.old, self.new = nearest, to_old, old, new
+        #: New voxels computed at a time.
+        self.at_once = AT_ONCE
+
+    def working_bytes(self, blurred: int) -> int:
+        return blurred
+
+    def prepared(self, voxels: Array, progress: Tell) -> Array:
+        return voxels
 
     def blocks(self) -> Iterator[tuple[int, int]]:
-        step = max(1, _AT_ONCE // prod(self.new[:2]))
+        step = max(1, self.at_once // prod(self.new[:2]))
         for first in range(0, self.new[2], step):
             yield first, min(first + step, self.new[2])
+
+
+class _General(_Blocks):
+    """Any grid: gathered voxel by voxel."""
 
     def sample(self, voxels: Array, first: int, last: int) -> Array:
         offset = self.to_old[:3, 3] + self.to_old[:3, 2] * first
@@ -139,46 +163,57 @@ class _Taps:
         self.is_whole = self.is_exact and np.array_equal(self.nearest, np.arange(n_old))
 
 
-class _Separable:
+class _Separable(_Blocks):
     """Grids whose axes run alike: every axis by itself."""
 
     def __init__(
         self, nearest: bool, to_old: Matrix, old: Shape, new: Shape, order: Sequence[int]
     ) -> None:
-        self.nearest, self.new, self.order = nearest, new, list(order)
+        super().__init__(nearest, to_old, old, new)
+        self.order = list(order)
+        # Neighbours of a block share old planes, which each of them makes anew.
+        self.at_once = 8 * AT_ONCE
         self.taps = [
             _Taps(to_old[axis, d], to_old[axis, 3], old[axis], new[d])
             for d, axis in enumerate(order)
         ]
-        self._planes: dict[int, Array] = {}
-
-    def blocks(self) -> Iterator[tuple[int, int]]:
-        for k in range(self.new[2]):
-            yield k, k + 1
 
     def sample(self, voxels: Array, first: int, last: int) -> Array:
         turned = voxels.transpose(self.order)
-        if first == 0:
-            self._planes.clear()
-        planes = [self._plane(turned, k) for k in range(first, last)]
-        return planes[0][:, :, np.newaxis] if len(planes) == 1 else np.stack(planes, axis=2)
+        kind: Any = turned.dtype
+        if not self._is_picked and kind.kind != "c":
+            kind = _real_type(turned)
+        out = np.empty((*self.new[:2], last - first), kind, order="F")
+        made: dict[int, Array] = {}
+        for k in range(first, last):
+            self._plane_into(out[:, :, k - first], turned, k, made)
+        return out
 
-    def _plane(self, voxels: Array, k: int) -> Array:
+    @property
+    def _is_picked(self) -> bool:
+        """Whether every new voxel is an old one."""
+        return self.nearest or all(taps.is_exact for taps in self.taps)
+
+    def _plane_into(self, out: Array, voxels: Array, k: int, made: dict[int, Array]) -> None:
         i, j, along = self.taps
-        if self.nearest or all(taps.is_exact for taps in self.taps):
-            return voxels[:, :, along.nearest[k]][np.ix_(i.nearest, j.nearest)]
+        if self._is_picked:
+            out[...] = voxels[:, :, along.nearest[k]][np.ix_(i.nearest, j.nearest)]
+            return
         weight = along.weight[k]
-        low = self._in_plane(voxels, int(along.low[k]))
+        low = self._in_plane(voxels, int(along.low[k]), made)
         if weight == 0:
-            return low.copy()
-        high = self._in_plane(voxels, int(along.high[k]))
-        return _between(low, high, low.real.dtype.type(weight))
+            out[...] = low
+            return
+        high = self._in_plane(voxels, int(along.high[k]), made)
+        np.subtract(high, low, out=out)
+        out *= low.real.dtype.type(weight)
+        out += low
 
-    def _in_plane(self, voxels: Array, k: int) -> Array:
+    def _in_plane(self, voxels: Array, k: int, made: dict[int, Array]) -> Array:
         """Return an old plane at the new i and j; the last ones are kept for the next k."""
-        if k not in self._planes:
-            if len(self._planes) > 2:
-                self._planes.pop(next(iter(self._planes)))
+        if k not in made:
+            if len(made) > 2:
+                made.pop(next(iter(made)))
             plane = voxels[:, :, k]
             kind: Any = plane.dtype if plane.dtype.kind == "c" else _real_type(plane)
             # Contiguous along the axis that memory runs along, whichever of the two it is.
@@ -186,9 +221,9 @@ class _Separable:
             taps = self.taps[:2]
             if is_turned:
                 plane, taps = plane.T, taps[::-1]
-            made = _along_last(_along_first(plane.astype(kind), taps[0]), taps[1])
-            self._planes[k] = made.T if is_turned else made
-        return self._planes[k]
+            flat = _along_last(_along_first(plane.astype(kind), taps[0]), taps[1])
+            made[k] = flat.T if is_turned else flat
+        return made[k]
 
     def fill_outside(self, out: Array, first: int, last: int, value: float) -> None:
         i, j, along = (taps.outside for taps in self.taps)
@@ -230,19 +265,20 @@ class _Cubic(_General):
 
     def __init__(self, to_old: Matrix, old: Shape, new: Shape) -> None:
         super().__init__(False, to_old, old, new)
-        self._of: Array | None = None
-        self._coefficients: Array = np.empty(0)
+        self.at_once = AT_ONCE // 8  # 64 coefficients make one value
+
+    def working_bytes(self, blurred: int) -> int:
+        return blurred + 8 * prod(n + 2 * _PAD for n in self.old)
+
+    def prepared(self, voxels: Array, progress: Tell) -> Array:
+        return spline_coefficients(voxels, _PAD, progress)
 
     def sample(self, voxels: Array, first: int, last: int) -> Array:
-        from scipy.ndimage import affine_transform, spline_filter
+        from scipy.ndimage import affine_transform
 
-        if self._of is not voxels:
-            self._of = voxels
-            padded = np.pad(voxels.astype(np.float64), _PAD, mode="edge")
-            self._coefficients = spline_filter(padded, order=3, mode="nearest")
         offset = self.to_old[:3, 3] + self.to_old[:3, 2] * first + _PAD
         values = affine_transform(
-            self._coefficients,
+            voxels,
             self.to_old[:3, :3],
             offset,
             (*self.new[:2], last - first),
@@ -260,20 +296,37 @@ class _Majority(_General):
         super().__init__(True, to_old, old, new)
         sizes = np.abs(to_old[:3, :3]).sum(axis=0)
         self.votes = [min(max(ceil(round(float(s), 6)), 1), _MOST_VOTES) for s in sizes]
+        self.at_once = max(1, AT_ONCE // prod(self.votes))
 
     def sample(self, voxels: Array, first: int, last: int) -> Array:
-        shape = (*self.new[:2], last - first)
-        places = [(np.arange(n) + 0.5) / n - 0.5 for n in self.votes]
-        samples = np.stack([self._at(voxels, first, shape, place) for place in product(*places)])
-        best = np.zeros(shape, dtype=np.int32)
-        winner = samples[0].copy()
-        for label in np.unique(samples):
-            count = (samples == label).sum(axis=0, dtype=np.int32)
-            ahead = count > best
-            best[ahead] = count[ahead]
-            winner[ahead] = label
-        return winner
+        out = np.empty((*self.new[:2], last - first), voxels.dtype, order="F")
+        rows = max(1, self.at_once // (self.new[0] * (last - first)))
+        places = list(product(*((np.arange(n) + 0.5) / n - 0.5 for n in self.votes)))
+        for j in range(0, self.new[1], rows):
+            shape = (self.new[0], min(rows, self.new[1] - j), last - first)
+            samples = [
+                self._at(voxels, (di, j + dj, first + dk, 1.0), shape) for di, dj, dk in places
+            ]
+            out[:, j : j + rows] = _most_frequent(np.stack(samples))
+        return out
 
-    def _at(self, voxels: Array, first: int, shape: Shape, place: Sequence[float]) -> Array:
-        offset = self.to_old @ [place[0], place[1], first + place[2], 1.0]
-        return interpolated(voxels, self.to_old[:3, :3], offset[:3] + _TIE, shape, True)
+    def _at(self, voxels: Array, place: Sequence[float], shape: Shape) -> Array:
+        offset = (self.to_old @ place)[:3] + _TIE
+        return interpolated(voxels, self.to_old[:3, :3], offset, shape, True)
+
+
+def _most_frequent(samples: Array) -> Array:
+    """Return what is most frequent along the first axis; the smallest of those that tie."""
+    first = samples[0]
+    is_mixed = (samples != first).any(axis=0)
+    mixed = np.sort(samples[:, is_mixed], axis=0)
+    winner, best = mixed[0].copy(), np.ones(mixed.shape[1:], dtype=np.int32)
+    run = best.copy()
+    for before, now in pairwise(mixed):
+        run = np.where(now == before, run + 1, 1)
+        ahead = run > best
+        best[ahead] = run[ahead]
+        winner[ahead] = now[ahead]
+    made: Array = first.copy()
+    made[is_mixed] = winner
+    return made

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvol.errors import StepError
-from napari_medvol.ops.chunks import mapped, value_range
+from napari_medvol.ops.chunks import (
+    Tell,
+    holds_everywhere,
+    mapped,
+    share,
+    unheard,
+    value_range,
+)
 from napari_medvol.volume import Display, Step, Volume
 
 Array = NDArray[Any]
@@ -25,7 +32,7 @@ _PARTS: Final[dict[str, tuple[Callable[[Array], Array], str]]] = {
 }
 
 
-def astype(volume: Volume, dtype: str) -> Volume:
+def astype(volume: Volume, dtype: str, *, progress: Tell = unheard) -> Volume:
     """Hold the same values in another type of numbers.
 
     Parameters
@@ -33,6 +40,8 @@ def astype(volume: Volume, dtype: str) -> Volume:
     volume : Volume
     dtype : str
         numpy's name, such as ``"float32"``.
+    progress : callable, optional
+        Called with (done, in all). What it raises ends the work; the volume is as it was.
 
     Raises
     ------
@@ -42,14 +51,15 @@ def astype(volume: Volume, dtype: str) -> Volume:
     """
     wanted = _dtype("astype", volume, dtype)
     if wanted.kind in "iu":
-        _check_whole(volume, wanted)
+        _check_whole(volume, wanted, share(progress, 0, 2))
+        progress = share(progress, 1, 2)
     elif volume.dtype.kind == "c" and wanted.kind != "c":
         raise StepError(
             f"astype {volume.name!r}",
             f"complex values are no {wanted}",
             "Take a part of them first",
         )
-    data = mapped("astype", volume, wanted, lambda values: values.astype(wanted))
+    data = mapped("astype", volume, wanted, lambda values: values.astype(wanted), progress)
     return volume.derive(Step("astype", {"dtype": str(wanted)}), data=data)
 
 
@@ -65,12 +75,14 @@ def _dtype(op: str, volume: Volume, name: str) -> np.dtype[Any]:
     return dtype.newbyteorder("=")
 
 
-def _check_whole(volume: Volume, dtype: np.dtype[Any]) -> None:
+def _check_whole(volume: Volume, dtype: np.dtype[Any], progress: Tell) -> None:
     if volume.dtype.kind == "b":
         return
-    low, high = value_range(volume)
+    low, high = value_range(volume, share(progress, 0, 2))
     info = np.iinfo(dtype)
-    is_whole = volume.dtype.kind in "iu" or _all(volume, lambda v: v == np.rint(v))
+    is_whole = volume.dtype.kind in "iu" or holds_everywhere(
+        volume, lambda v: v == np.rint(v), share(progress, 1, 2)
+    )
     if not is_whole or low < info.min or high > info.max:
         what = "values that are no whole numbers" if not is_whole else f"{low:g} to {high:g}"
         raise StepError(
@@ -80,17 +92,20 @@ def _check_whole(volume: Volume, dtype: np.dtype[Any]) -> None:
         )
 
 
-def _all(volume: Volume, holds: Callable[[Array], Array]) -> bool:
-    return all(bool(holds(np.asarray(volume.data[:, :, k])).all()) for k in range(volume.shape[2]))
-
-
-def round_values(volume: Volume) -> Volume:
+def round_values(volume: Volume, *, progress: Tell = unheard) -> Volume:
     """Round every value to the nearest whole number; halves go to the even one."""
-    data = mapped("round_values", volume, volume.dtype, np.rint)
+    data = mapped("round_values", volume, volume.dtype, np.rint, progress)
     return volume.derive(Step("round_values"), data=data)
 
 
-def scale(volume: Volume, slope: float = 1.0, intercept: float = 0.0, unit: str = "") -> Volume:
+def scale(
+    volume: Volume,
+    slope: float = 1.0,
+    intercept: float = 0.0,
+    unit: str = "",
+    *,
+    progress: Tell = unheard,
+) -> Volume:
     """Replace every value by ``value × slope + intercept``.
 
     Parameters
@@ -99,6 +114,7 @@ def scale(volume: Volume, slope: float = 1.0, intercept: float = 0.0, unit: str 
     slope, intercept : float
     unit : str
         Of the new values.
+    progress : callable, optional
 
     Raises
     ------
@@ -111,7 +127,11 @@ def scale(volume: Volume, slope: float = 1.0, intercept: float = 0.0, unit: str 
         why = f"slope {slope:g} and intercept {intercept:g} make no scale"
         raise StepError(f"scale {volume.name!r}", why, "Give finite numbers, a slope other than 0")
     real = np.float32 if volume.dtype.itemsize <= 2 or volume.dtype == np.float32 else np.float64
-    data = mapped("scale", volume, real, lambda v: v.astype(np.float64) * slope + intercept)
+
+    def scaled(values: Array) -> Array:
+        return values.astype(np.float64) * slope + intercept
+
+    data = mapped("scale", volume, real, scaled, progress)
     params = {"slope": float(slope), "intercept": float(intercept), "unit": unit}
     return volume.derive(Step("scale", params), data=data, unit=unit, display=Display())
 
@@ -132,6 +152,8 @@ def rescale(
     low: float | None = None,
     high: float | None = None,
     dtype: str = "uint8",
+    *,
+    progress: Tell = unheard,
 ) -> Volume:
     """Spread the values from `low` to `high` over the whole range of an integer type.
 
@@ -144,6 +166,7 @@ def rescale(
         By default the lowest and the highest value.
     dtype : str
         An integer type; 0 to 255 for ``"uint8"``.
+    progress : callable, optional
 
     Raises
     ------
@@ -156,7 +179,10 @@ def rescale(
     if wanted.kind not in "iu":
         why = f"{dtype!r} is no type of integers, so it has no ends to spread to"
         raise StepError(f"rescale {volume.name!r}", why, "Use scale for floats")
-    found = value_range(volume) if low is None or high is None else (0.0, 0.0)
+    found = (0.0, 0.0)
+    if low is None or high is None:
+        found = value_range(volume, share(progress, 0, 2))
+        progress = share(progress, 1, 2)
     first = float(found[0] if low is None else low)
     last = float(found[1] if high is None else high)
     if not first < last:
@@ -170,11 +196,11 @@ def rescale(
         return np.rint((real.clip(first, last) - first) * factor + float(info.min))
 
     params = {"low": first, "high": last, "dtype": str(wanted)}
-    data = mapped("rescale", volume, wanted, spread)
+    data = mapped("rescale", volume, wanted, spread, progress)
     return volume.derive(Step("rescale", params), data=data, unit="", display=Display())
 
 
-def window(volume: Volume, center: float, width: float) -> Volume:
+def window(volume: Volume, center: float, width: float, *, progress: Tell = unheard) -> Volume:
     """Bake a display window in: 0 to 255, as a screen shows it.
 
     PS3.3 C.11.2.1.2.1, LINEAR: the first grey above 0 lies at ``center − 0.5 − (width − 1) / 2``.
@@ -184,6 +210,7 @@ def window(volume: Volume, center: float, width: float) -> Volume:
     volume : Volume
     center, width : float
         In the unit of the values.
+    progress : callable, optional
 
     Raises
     ------
@@ -194,18 +221,25 @@ def window(volume: Volume, center: float, width: float) -> Volume:
         why = f"a width of {width:g} leaves no greys"
         raise StepError(f"window {volume.name!r}", why, "Give a width above 1")
     half = (width - 1) / 2
-    baked = rescale(volume, center - 0.5 - half, center - 0.5 + half)
+    baked = rescale(volume, center - 0.5 - half, center - 0.5 + half, progress=progress)
     step = Step("window", {"center": float(center), "width": float(width)})
     return replace(baked, history=(*volume.history, step))
 
 
-def clip(volume: Volume, low: float | None = None, high: float | None = None) -> Volume:
+def clip(
+    volume: Volume,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    progress: Tell = unheard,
+) -> Volume:
     """Set what is below `low` to it, and what is above `high`.
 
     Parameters
     ----------
     volume : Volume
     low, high : float, optional
+    progress : callable, optional
 
     Raises
     ------
@@ -220,7 +254,7 @@ def clip(volume: Volume, low: float | None = None, high: float | None = None) ->
             f"clip {volume.name!r}", "complex values have no order", "Take a part of them first"
         )
     ends = _reachable(volume.dtype, low, high)
-    data = mapped("clip", volume, volume.dtype, lambda values: np.clip(values, *ends))
+    data = mapped("clip", volume, volume.dtype, lambda values: np.clip(values, *ends), progress)
     return volume.derive(Step("clip", {"low": low, "high": high}), data=data)
 
 
@@ -234,13 +268,14 @@ def _reachable(dtype: np.dtype[Any], low: float | None, high: float | None) -> t
     return first, last
 
 
-def part(volume: Volume, part: Part = "magnitude") -> Volume:
+def part(volume: Volume, part: Part = "magnitude", *, progress: Tell = unheard) -> Volume:
     """Return one part of complex values.
 
     Parameters
     ----------
     volume : Volume
     part : {"magnitude", "phase", "real", "imaginary"}
+    progress : callable, optional
 
     Raises
     ------
@@ -254,19 +289,20 @@ def part(volume: Volume, part: Part = "magnitude") -> Volume:
         raise StepError(f"part {volume.name!r}", f"its {volume.dtype} values are not complex")
     function, unit = _PARTS[part]
     real = np.empty(0, volume.dtype).real.dtype
-    data = mapped("part", volume, real, function)
+    data = mapped("part", volume, real, function, progress)
     return volume.derive(
         Step("part", {"part": part}), data=data, unit=unit or volume.unit, display=Display()
     )
 
 
-def as_kind(volume: Volume, kind: Kind) -> Volume:
+def as_kind(volume: Volume, kind: Kind, *, progress: Tell = unheard) -> Volume:
     """Take an image for labels, or labels for an image; nothing moves.
 
     Parameters
     ----------
     volume : Volume
     kind : {"image", "labels"}
+    progress : callable, optional
 
     Raises
     ------
@@ -278,22 +314,22 @@ def as_kind(volume: Volume, kind: Kind) -> Volume:
     step = Step("as_kind", {"kind": kind})
     if kind == "image":
         return volume.derive(step, kind=kind, labels=(), contours=())
-    if volume.is_rgb or volume.dtype.kind not in "iubf" or not _all_whole(volume):
+    if (
+        volume.is_rgb
+        or volume.dtype.kind not in "iubf"
+        or not _all_whole(volume, share(progress, 0, 3))
+    ):
         why = "its values are no whole numbers, so they name no regions"
         raise StepError(f"as_kind {volume.name!r}", why, "Round them first, or set a threshold")
     data = volume.data
     if volume.dtype.kind not in "iu":
-        low, high = value_range(volume)
-        data = mapped(
-            "as_kind",
-            volume,
-            np.result_type(np.min_scalar_type(int(low)), np.min_scalar_type(int(high))),
-            lambda v: v,
-        )
+        ends = value_range(volume, share(progress, 1, 3))
+        smallest = np.result_type(*(np.min_scalar_type(int(end)) for end in ends))
+        data = mapped("as_kind", volume, smallest, lambda v: v, share(progress, 2, 3))
     return volume.derive(step, kind=kind, data=data, unit="", display=Display())
 
 
-def _all_whole(volume: Volume) -> bool:
-    return volume.dtype.kind in "iub" or _all(
-        volume, lambda values: np.isfinite(values) & (values == np.rint(values))
+def _all_whole(volume: Volume, progress: Tell) -> bool:
+    return volume.dtype.kind in "iub" or holds_everywhere(
+        volume, lambda values: np.isfinite(values) & (values == np.rint(values)), progress
     )
