@@ -28,10 +28,22 @@ VERBS = (
     "crop scan.nii.gz part.nii --box 0:2,:,:",
     "orient scan.nii.gz turned.mgz LPS",
     "relabel scan.nii.gz named.nii PIR",
-    "align scan.nii.gz moved.nii --centre 0,0,0",
+    "align scan.nii.gz moved.nii --centre 0,0,0 --save moved.tfm",
+    "resample scan.nii.gz coarse.nii --zooms 2 --recipe coarse.toml",
+    "resample scan.nii.gz onto.nii --to ct.nii.gz --interpolation cubic",
+    "values scan.nii.gz float.nii --type float32 --json",
+    "values CT grey.nii --window lung",
+    "frames bold.nii.gz mean.nii --over mean",
+    "split bold.nii.gz frames",
+    "slab scan.nii.gz mip.nii --planes 2 --how max",
+    "step --list",
+    "step scan.nii.gz stepped.nii orient axcodes=PIR",
     "apply recipe.toml scan.nii.gz applied.nii",
+    "export scan.nii.gz pictures --plane axial",
     "check scan.nii.gz",
 )
+#: It needs napari, and says so: looked at by itself.
+NEEDS_NAPARI = "open"
 
 
 def main() -> None:
@@ -46,14 +58,25 @@ def main() -> None:
         program = python.with_name("napari-medvol")
         folder = folder / "scans"
         make_scans(folder)
+        look_for_others(program, folder)
         for line in VERBS:
             run(program, line, folder)
         result = subprocess.run(
-            [program, "open", "CT"], cwd=folder, capture_output=True, text=True
+            [program, NEEDS_NAPARI, "CT"], cwd=folder, capture_output=True, text=True
         )
         if result.returncode != 2 or "napari is not installed" not in result.stderr:
             raise SystemExit(f"open: {result.returncode} {result.stderr}")
         print("open: says what to install")
+
+
+def look_for_others(program: Path, folder: Path) -> None:
+    """Stop if the program has a verb that is not run here."""
+    said = subprocess.check_output([program, "--help"], text=True, cwd=folder)
+    listed = said.partition("Commands:")[2].splitlines()
+    verbs = {line.split()[0] for line in listed if line.startswith("  ") and line[2:3].strip()}
+    left = verbs - {line.split()[0] for line in VERBS} - {NEEDS_NAPARI}
+    if left or not verbs:
+        raise SystemExit(f"never run here: {sorted(left)}")
 
 
 def install(folder: Path) -> Path:
@@ -87,6 +110,8 @@ def make_scans(folder: Path) -> None:
     data = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
     write_series(folder / "CT", data.astype(np.uint16), step=(0, 0, 2.5))
     nib.Nifti1Image(data, np.diag([-1, 1, 2, 1])).to_filename(folder / "scan.nii.gz")
+    series = np.stack([data, data + 1], axis=-1)
+    nib.Nifti1Image(series, np.diag([-1, 1, 2, 1])).to_filename(folder / "bold.nii.gz")
     (folder / "recipe.toml").write_text('[[step]]\nop = "orient"\naxcodes = "RAS"\n')
 
 

@@ -314,7 +314,7 @@ def test_check_that_could_ask_nobody_is_no_agreement(
         ("convert CT x.nii --set Nothing", 2, "KEYWORD=VALUE"),
         ("convert CT x.polaroid --format Polaroid", 2, "no format"),
         ("convert CT x --scheduler tcp", 2, "is unknown"),
-        ("crop CT x.nii", 2, "it takes --box, or --start and --stop"),
+        ("crop CT x.nii", 2, "it takes one of --box, --start, --content"),
         ("crop CT x.nii --box 1:2,3:4", 2, "is not three ranges"),
         ("crop CT x.nii --box a:2,3:4,:", 2, "is not three ranges"),
         ("crop CT x.nii --start 1,2 --stop 4,5,6", 2, "is not three whole numbers"),

@@ -1,9 +1,12 @@
 """The command line ``napari-medvol``: the engine of the plugin, with neither napari nor Qt.
 
 ``app`` (the verbs) · ``looking`` (info, check, open) · ``converting`` (convert, apply) ·
-``operations`` (a verb an operation) · ``parameters`` (what is typed) · ``terminal`` (what is
-shown) · ``description`` (a scan in words). Nothing but the standard library and typer is imported
-before a verb needs it, so that ``--help`` comes at once.
+``exporting`` (pictures) · ``operations`` (the table of verbs that change a scan: ``cropping``,
+``orienting``, ``aligning``, ``resampling``, ``valuing``, ``framing``) · ``verbs`` (what these do
+alike) · ``parameters`` and ``groups`` (options that verbs share) · ``parsing`` (what is typed) ·
+``sources`` (the one scan) · ``terminal`` (what is shown) · ``description`` (a scan in words).
+Nothing but the standard library and typer is imported before a verb needs it, so that ``--help``
+comes at once.
 """
 
 from __future__ import annotations

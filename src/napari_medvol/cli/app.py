@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from napari_medvol.cli import converting, exporting, looking
+from napari_medvol.cli import converting, exporting, framing, looking
+from napari_medvol.cli.groups import expanded
 from napari_medvol.cli.operations import add_verbs
 from napari_medvol.cli.terminal import show
 
@@ -44,10 +45,11 @@ def _main(
     """Take what comes before the verb."""
 
 
-app.command(help=looking.INFO_HELP)(looking.info)
+app.command("info", help=looking.INFO_HELP)(expanded(looking.info))
 app.command("open", help=looking.OPEN_HELP)(looking.open_in_napari)
-app.command(help=converting.CONVERT_HELP)(converting.convert)
+app.command("convert", help=converting.CONVERT_HELP)(expanded(converting.convert))
 add_verbs(app)
-app.command(help=converting.APPLY_HELP)(converting.apply)
+app.command("split", help=framing.SPLIT_HELP)(expanded(framing.split))
+app.command("apply", help=converting.APPLY_HELP)(expanded(converting.apply))
 app.command(help=exporting.EXPORT_HELP)(exporting.export)
 app.command(help=looking.CHECK_HELP)(looking.check)

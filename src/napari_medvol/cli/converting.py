@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from napari_medvol.cli import parameters as typed
-from napari_medvol.cli.operations import only_volume, orientation
+from napari_medvol.cli.groups import Group
+from napari_medvol.cli.orienting import orientation
+from napari_medvol.cli.sources import only_volume
 from napari_medvol.cli.terminal import progress_of, show, tell
 from napari_medvol.errors import BatchError
 
@@ -18,53 +20,34 @@ if TYPE_CHECKING:
     from napari_medvol.table import Table
     from napari_medvol.volume import Step
 
-Template = Annotated[
-    str,
-    typer.Option(
-        "--template",
-        "-t",
-        help="Names of outputs in a folder: header fields in braces, and {folder}, {stem}, "
-        "{name}, {kind}, {index}.",
-    ),
-]
-Names = Annotated[
-    str, typer.Option(help="template, or dicom2nifti: its names, axes (LAS) and codes.")
-]
-Suffix = Annotated[
-    str | None, typer.Option(help="Suffix of outputs in a folder; .nii.gz by default.")
-]
-FormatName = Annotated[
-    str | None, typer.Option("--format", help="Format to write, whatever the suffix says.")
-]
-Reorient = Annotated[
-    str | None, typer.Option(help="Turn axes first: LAS, RAS, … or canonical (RAS).")
-]
 Recipes = Annotated[Path | None, typer.Option("--steps", help="A recipe (TOML) to apply first.")]
-Multiframe = Annotated[
-    bool, typer.Option("--multiframe", help="DICOM: one file instead of one a slice.")
-]
-Like = Annotated[
-    Path | None,
-    typer.Option(help="DICOM: the scan whose patient and study the new series belongs to."),
-]
-Elements = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEYWORD=VALUE", help="DICOM: an element; may be repeated."),
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(
-        help="threads (the default), processes, sync, distributed, or the address of a dask "
-        "scheduler (tcp://host:8786)."
-    ),
-]
-Workers = Annotated[
-    int | None, typer.Option("--workers", "-j", help="By default one a processor.")
-]
-Report = Annotated[Path | None, typer.Option(help="Write the table here: .csv or .json.")]
-Fresh = Annotated[
-    bool, typer.Option("--fresh", help="Convert again what an earlier run has done.")
-]
+
+
+def _dicom(
+    multiframe: Annotated[
+        bool, typer.Option("--multiframe", help="DICOM: one file instead of one a slice.")
+    ] = False,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="DICOM: the scan whose patient and study the new series belongs to."),
+    ] = None,
+    elements: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEYWORD=VALUE", help="DICOM: an element; may be repeated."),
+    ] = None,
+) -> dict[str, Any]:
+    """Return the choices of writing DICOM that were typed."""
+    asked: dict[str, Any] = {"multiframe": True} if multiframe else {}
+    if elements:
+        pairs = [element.partition("=") for element in elements]
+        if not all(sign for _, sign, _ in pairs):
+            why = f"{elements!r} are not all KEYWORD=VALUE"
+            raise BatchError("--set", why, "Write it as SeriesDescription=Lung")
+        asked["elements"] = {keyword: value for keyword, _, value in pairs}
+    if like is not None:
+        asked["like"] = only_volume(like)
+    return asked
+
 
 CONVERT_HELP: Final = """Convert a scan, a series, or every scan of a tree.
 
@@ -95,53 +78,35 @@ APPLY_HELP: Final = """Apply the steps of a recipe (TOML) to a scan, or to every
 def convert(
     source: typed.Source,
     target: typed.Target,
-    template: Template = "{folder}/{SeriesNumber}_{SeriesDescription}",
-    names: Names = "template",
-    suffix: Suffix = None,
-    format_name: FormatName = None,
-    reorient: Reorient = None,
+    *,
+    names: Annotated[
+        str, typer.Option(help="template, or dicom2nifti: its names, axes (LAS) and codes.")
+    ] = "template",
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="Format to write, whatever the suffix says.")
+    ] = None,
+    reorient: Annotated[
+        str | None, typer.Option(help="Turn axes first: LAS, RAS, … or canonical (RAS).")
+    ] = None,
     steps: Recipes = None,
-    series: typed.Series = None,
-    gaps: typed.Gaps = None,
-    value: typed.Value = "real",
-    form: typed.Form = "auto",
-    dtype: typed.Dtype = None,
-    scaling: typed.Scaling = "auto",
-    level: typed.Level = None,
-    codes: typed.Codes = "auto",
-    sidecar: typed.Sidecar = "auto",
-    provenance: typed.Provenance = False,
-    multiframe: Multiframe = False,
-    like: Like = None,
-    elements: Elements = None,
-    scheduler: Scheduler = None,
-    workers: Workers = None,
-    report: Report = None,
-    overwrite: typed.Overwrite = False,
-    fresh: Fresh = False,
+    reads: typed.Reads,
+    writes: typed.Writes,
+    dicom: Annotated[dict[str, Any], Group(_dicom)],
+    runs: typed.Runs,
     as_json: typed.AsJson = False,
 ) -> None:
     """Convert a scan, a series, or a tree."""
-    choices = {
-        **typed.reading(series, gaps, value, form),
-        **typed.writing(dtype, scaling, level, codes, sidecar, provenance),
-        **_dicom(multiframe, like, elements),
-    }
     run(
         source,
         target,
         as_json=as_json,
-        template=template,
         names=names,
-        suffix=suffix,
         format=format_name,
         steps=_steps(steps, reorient),
-        scheduler=scheduler,
-        workers=workers,
-        report=report,
-        overwrite=overwrite,
-        resume=not fresh,
-        **choices,
+        **runs,
+        **reads,
+        **writes,
+        **dicom,
     )
 
 
@@ -153,19 +118,9 @@ def apply(
     target: Annotated[
         Path | None, typer.Argument(help="File or folder; else the recipe's.")
     ] = None,
-    template: Template = "{folder}/{SeriesNumber}_{SeriesDescription}",
-    suffix: Suffix = None,
-    dtype: typed.Dtype = None,
-    scaling: typed.Scaling = "auto",
-    level: typed.Level = None,
-    codes: typed.Codes = "auto",
-    sidecar: typed.Sidecar = "auto",
-    provenance: typed.Provenance = False,
-    scheduler: Scheduler = None,
-    workers: Workers = None,
-    report: Report = None,
-    overwrite: typed.Overwrite = False,
-    fresh: Fresh = False,
+    *,
+    writes: typed.Writes,
+    runs: typed.Runs,
     as_json: typed.AsJson = False,
 ) -> None:
     """Apply a recipe."""
@@ -180,23 +135,10 @@ def apply(
         raise BatchError(
             str(recipe), f"the recipe names no {lacks}", "Name it: apply RECIPE SOURCE TARGET"
         )
-    choices = typed.writing(dtype, scaling, level, codes, sidecar, provenance)
     for one in inputs:
         asked = {name: value for name, value in one.items() if name != "path"}
-        run(
-            Path(one["path"]),
-            target,
-            as_json=as_json,
-            template=template,
-            suffix=suffix,
-            steps=known,
-            scheduler=scheduler,
-            workers=workers,
-            report=report,
-            overwrite=overwrite,
-            resume=not fresh,
-            **{**choices, **asked},
-        )
+        path = Path(one["path"])
+        run(path, target, as_json=as_json, steps=known, **runs, **{**writes, **asked})
 
 
 def run(source: Path, target: Path, *, as_json: bool, **how: Any) -> None:
@@ -233,16 +175,3 @@ def _steps(path: Path | None, reorient: str | None) -> Recipe | list[Step]:
 
     steps = list(Recipe.load(path).steps) if path is not None else []
     return [*steps, orientation(reorient)] if reorient else steps
-
-
-def _dicom(multiframe: bool, like: Path | None, elements: list[str] | None) -> dict[str, Any]:
-    typed_here: dict[str, Any] = {"multiframe": True} if multiframe else {}
-    if like is not None:
-        typed_here["like"] = only_volume(like, {})
-    if elements:
-        pairs = [element.partition("=") for element in elements]
-        if not all(sign for _, sign, _ in pairs):
-            why = f"{elements!r} are not all KEYWORD=VALUE"
-            raise BatchError("--set", why, "Write it as SeriesDescription=Lung")
-        typed_here["elements"] = {keyword: value for keyword, _, value in pairs}
-    return typed_here

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from napari_medvol.cli import parameters as typed
+from napari_medvol.cli.sources import only_volume
 from napari_medvol.cli.terminal import progress_of, show
 from napari_medvol.errors import BatchError
 
@@ -99,9 +100,9 @@ def export(
         "position": position,
         "name": name,
     }
-    scene: Any = _scan(source, series, value)
+    scene: Any = only_volume(source, typed.reading(series, value=value))
     if overlay is not None:
-        above = _scan(overlay, None, value)
+        above = only_volume(overlay, typed.reading(value=value))
         is_labels = above.kind == "labels"
         look = {
             "colormap": colormap or (None if is_labels else "hot"),
@@ -114,7 +115,7 @@ def export(
         scene,
         folder,
         Settings(**settings),
-        masks=None if masks is None else _scan(masks, None, "real"),
+        masks=None if masks is None else only_volume(masks),
         identifiers="allow" if allow_identifiers else "refuse",
     )
     with progress_of("exporting") as progress:
@@ -125,20 +126,6 @@ def export(
         show(json.dumps(said, indent=1, ensure_ascii=False))
     else:
         show(str(done))
-
-
-def _scan(path: Path, series: list[str] | None, value: str) -> Any:
-    """Return the one scan of a source; of several the one that --series names."""
-    from napari_medvol.formats import read
-
-    with progress_of("reading") as progress:
-        volumes = read(path, progress=progress, **typed.reading(series, None, value, "auto"))
-    if len(volumes) > 1:
-        names = ", ".join(volume.name for volume in volumes[:5])
-        raise BatchError(
-            str(path), f"it holds {len(volumes)} scans: {names}", "Name one with --series"
-        )
-    return volumes[0]
 
 
 def _planes(asked: Sequence[str] | None) -> tuple[Any, ...]:

@@ -43,10 +43,8 @@ OPEN_HELP: Final = """Open scans in napari.
 
 def info(
     source: typed.Source,
-    series: typed.Series = None,
-    gaps: typed.Gaps = None,
-    value: typed.Value = "real",
-    form: typed.Form = "auto",
+    *,
+    reads: typed.Reads,
     everything: Annotated[
         bool, typer.Option("--all", help="All there is to say of each of several scans.")
     ] = False,
@@ -57,7 +55,7 @@ def info(
     from napari_medvol.formats import read
 
     with progress_of("reading") as progress:
-        volumes = read(source, progress=progress, **typed.reading(series, gaps, value, form))
+        volumes = read(source, progress=progress, **reads)
     if as_json:
         show(json.dumps([facts(volume) for volume in volumes], indent=1, ensure_ascii=False))
     elif len(volumes) > 1 and not everything:
