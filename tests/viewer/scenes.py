@@ -1,21 +1,121 @@
-"""Volumes with something to find, and where a viewer shows it."""
+"""Volumes with something to find, where a viewer shows it, and viewers that widgets must bear."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.typing import NDArray
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication
 
 import napari_medvol
 from napari_medvol.affines import apply_affine
-from napari_medvol.volume import Axis, Volume
+from napari_medvol.viewer.layers import layer_data
+from napari_medvol.viewer.opening import show
+from napari_medvol.volume import Axis, Label, Volume
+from tests.phantoms.volumes import affine_along, rotated
 
 PLANES = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
 
 Affine = NDArray[np.float64]
+
+#: Two grids of about the same place, one askew.
+CT = affine_along("LPS", (1.0, 1.0, 2.0))
+PET = rotated(affine_along("LPS", (2.0, 2.0, 2.0)), 8)
+
+
+def scan(affine: Affine = CT, shape: tuple[int, ...] = (20, 22, 12), **more: Any) -> Volume:
+    """Noise between −900 and 1200, int16; a fourth axis is time, 2.5 s a frame."""
+    values = np.random.default_rng(2).integers(-900, 1200, shape).astype(np.int16)
+    axes = tuple(Axis("t", 2.5, "s") for _ in shape[3:])
+    return Volume(values, affine, axes=axes, **{"name": "CT", **more})
+
+
+def seg() -> Volume:
+    """Two labels on the grid of the CT: 1, the liver, and 4, which has no name."""
+    values = np.zeros((20, 22, 12), np.uint8)
+    values[4:9, 5:12, 3:6] = 1
+    values[10:15, 5:12, 3:6] = 4
+    return Volume(values, CT, kind="labels", labels=(Label(1, "liver"),), name="seg")
+
+
+def _foreign(viewer: Any) -> None:
+    viewer.add_image(np.random.default_rng(0).uniform(size=(6, 30, 40)), name="cells")
+    viewer.add_points(np.zeros((3, 3)))
+    viewer.add_labels(np.ones((6, 30, 40), int))
+
+
+def _colour(**more: Any) -> Volume:
+    return Volume(np.zeros((5, 6, 7, 3), np.uint8), CT, axes=(Axis("rgb"),), **more)
+
+
+#: What a widget may find in a viewer. Of "deleted layers" a test deletes them while it is open.
+ODD: dict[str, Callable[[Any], Any]] = {
+    "no layer": lambda viewer: None,
+    "a 2-D layer": lambda viewer: viewer.add_image(
+        np.random.default_rng(0).uniform(size=(30, 40)), name="X-ray"
+    ),
+    "layers of others": _foreign,
+    "deleted layers": lambda viewer: show(viewer, [scan(), scan(PET), seg()]),
+    "4-D": lambda viewer: show(viewer, [scan(shape=(8, 9, 6, 4)), scan(PET), seg()]),
+    "NaN": lambda viewer: show(
+        viewer, [Volume(np.full((5, 6, 7), np.nan, np.float32), CT), scan(PET), seg()]
+    ),
+    "all constant": lambda viewer: show(
+        viewer, [Volume(np.full((5, 6, 7), 3, np.int16), CT), scan(PET), seg()]
+    ),
+    "colour": lambda viewer: show(viewer, [_colour(), scan()]),
+    "complex": lambda viewer: show(viewer, [Volume(np.ones((5, 6, 7)) * (1 + 2j), CT), scan(PET)]),
+    "labels only": lambda viewer: show(viewer, [seg()]),
+}
+
+
+def settle(seconds: float = 0.0) -> None:
+    """Let the window live, at least for one round, and delete what was told to be deleted."""
+    until = time.monotonic() + seconds
+    while True:
+        QApplication.processEvents()
+        if time.monotonic() >= until:
+            break
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> None:
+    """Let the window live until something is so."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never came"
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def callbacks(viewer: Any) -> int:
+    """Return how many callbacks hang on a viewer and its layers."""
+    names = ("inserted", "removed", "reordered", "renamed")
+    emitters = [getattr(viewer.layers.events, name) for name in names]
+    emitters += [getattr(viewer.dims.events, name) for name in ("point", "order", "ndisplay")]
+    emitters += [
+        e for layer in viewer.layers for e in layer.events.emitters.values() if e is not None
+    ]
+    keys = sum(len(one.keymap) for one in (viewer, *viewer.layers))
+    return sum(len(e.callbacks) for e in emitters) + len(viewer.mouse_drag_callbacks) + keys
+
+
+def shown(viewer: Any, volume: Volume, **more: Any) -> Layer:
+    """Add a volume as a reader's layer data would come, of one layer."""
+    ((data, options, kind),) = layer_data(volume, **more)
+    return getattr(viewer, f"add_{kind}")(data, **options)
+
+
+def of_nibabel(volume: Volume) -> Any:
+    """Return a volume as an image of nibabel's, float64."""
+    return nib.Nifti1Image(np.asarray(volume.data).astype(np.float64), volume.affine)
 
 
 def marked(affine: Affine, voxel: tuple[int, ...] = (3, 5, 7), **more: Any) -> Volume:

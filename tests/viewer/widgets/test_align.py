@@ -19,7 +19,6 @@ from napari.utils.interactions import (
     mouse_press_callbacks,
     mouse_release_callbacks,
 )
-from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
 import napari_medvol
@@ -33,43 +32,24 @@ from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.ortho.cursor import cursor_of
 from napari_medvol.viewer.overlaying import laid_of, overlay
 from napari_medvol.viewer.widgets.align import AlignWidget
-from napari_medvol.volume import Axis, Label, Step, Volume
-from tests.phantoms.volumes import affine_along, rotated
-from tests.viewer.scenes import PLANES, blob, seen_off
+from napari_medvol.volume import Step, Volume
+from tests.phantoms.volumes import affine_along
+from tests.viewer.scenes import (
+    ODD,
+    PET,
+    PLANES,
+    blob,
+    callbacks,
+    of_nibabel,
+    scan,
+    seen_off,
+    seg,
+    settle,
+    wait_for,
+)  # fmt: skip
 from tests.viewer.scenes import around as lying_around
 
 pytestmark = pytest.mark.usefixtures("qapp")
-
-CT = affine_along("LPS", (1.0, 1.0, 2.0))
-PET = rotated(affine_along("LPS", (2.0, 2.0, 2.0)), 8)
-
-
-def scan(affine: Any = CT, shape: tuple[int, ...] = (20, 22, 12), **more: Any) -> Volume:
-    values = np.random.default_rng(2).integers(-900, 1200, shape).astype(np.int16)
-    return Volume(values, affine, axes=tuple(Axis("t") for _ in shape[3:]), **more)
-
-
-def seg() -> Volume:
-    values = np.zeros((20, 22, 12), np.uint8)
-    values[4:9, 5:12, 3:6] = 1
-    return Volume(values, CT, kind="labels", labels=(Label(1, "liver"),), name="seg")
-
-
-def settle(seconds: float = 0.0) -> None:
-    until = time.monotonic() + seconds
-    while True:
-        QApplication.processEvents()
-        if time.monotonic() >= until:
-            break
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        QApplication.processEvents()
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -319,7 +299,7 @@ def test_baking_gives_the_grid_of_the_reference_and_puts_the_layer_back(pair: An
     assert [step.op for step in baked.history] == ["move", "resample"]
     from nibabel.processing import resample_from_to
 
-    image = nib.Nifti1Image(np.asarray(moved.data).astype(float), moved.affine)
+    image = of_nibabel(moved)
     onto = (baked.shape, volume_of(fixed).affine)
     expected = np.asarray(resample_from_to(image, onto, order=1).dataobj)
     inner = (expected != 0) & (np.asarray(baked.data) != 0)
@@ -443,31 +423,10 @@ def use(panel: AlignWidget) -> None:
     panel.native.grab()
 
 
-STATES: dict[str, Callable[[Any], Any]] = {
-    "no layer": lambda viewer: None,
-    "a 2-D layer": lambda viewer: viewer.add_image(
-        np.random.default_rng(0).uniform(size=(30, 40))
-    ),
-    "layers of others": lambda viewer: [
-        viewer.add_image(np.random.default_rng(0).uniform(size=(6, 30, 40)), name="cells"),
-        viewer.add_points(np.zeros((3, 3))),
-        viewer.add_labels(np.ones((6, 30, 40), int)),
-    ],
-    "deleted layers": lambda viewer: show(viewer, [scan(), scan(PET), seg()]),
-    "4-D": lambda viewer: show(viewer, [scan(PET), scan(shape=(20, 22, 12, 4))]),
-    "NaN": lambda viewer: show(viewer, [scan(), Volume(np.full((5, 6, 7), np.nan), CT)]),
-    "all constant": lambda viewer: show(viewer, [scan(), Volume(np.full((5, 6, 7), 3), CT)]),
-    "colour": lambda viewer: show(
-        viewer, [scan(), Volume(np.zeros((5, 6, 7, 3), np.uint8), CT, axes=(Axis("rgb"),))]
-    ),
-    "complex": lambda viewer: show(viewer, [scan(), Volume(np.ones((5, 6, 7)) * (1 + 2j), CT)]),
-}
-
-
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", ODD)
 def test_whatever_is_in_the_viewer_nothing_but_a_word_comes_of_it(state: str) -> None:
     viewer = ViewerModel()
-    STATES[state](viewer)
+    ODD[state](viewer)
     panel = AlignWidget(viewer)
 
     use(panel)
@@ -481,15 +440,6 @@ def test_whatever_is_in_the_viewer_nothing_but_a_word_comes_of_it(state: str) ->
 
     panel.close()
     settle()
-
-
-def callbacks(viewer: Any) -> int:
-    emitters = [getattr(viewer.layers.events, n) for n in ("inserted", "removed", "reordered")]
-    emitters += [getattr(viewer.dims.events, n) for n in ("point", "order", "ndisplay")]
-    emitters += [
-        e for layer in viewer.layers for e in layer.events.emitters.values() if e is not None
-    ]
-    return sum(len(e.callbacks) for e in emitters) + len(viewer.mouse_drag_callbacks)
 
 
 @pytest.mark.timeout(240)

@@ -8,18 +8,12 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-import pytest
 from qtpy.QtWidgets import QApplication
 
 import napari_medvol as mv
 from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.widgets.convert import FOLDER, VISIBLE, ConvertWidget
 from tests.phantoms.volumes import affine_along, numbered, rotated
-
-
-@pytest.fixture
-def viewer(make_napari_viewer: Any) -> Any:
-    return make_napari_viewer()
 
 
 def converted(panel: ConvertWidget) -> None:

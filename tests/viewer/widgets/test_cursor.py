@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +18,6 @@ from qtpy.QtWidgets import QApplication
 
 import napari_medvol
 from napari_medvol.affines import apply_affine
-from napari_medvol.viewer.layers import layer_data
 from napari_medvol.viewer.oblique import toggle
 from napari_medvol.viewer.ortho.cursor import cursor_of
 from napari_medvol.viewer.roles import set_role
@@ -26,6 +25,7 @@ from napari_medvol.viewer.widgets.cursor import CursorWidget
 from napari_medvol.viewer.widgets.probe_table import Row
 from napari_medvol.volume import Axis, Label, Volume
 from tests.phantoms.volumes import affine_along, rotated
+from tests.viewer.scenes import shown
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
@@ -38,19 +38,8 @@ def numbered(shape: tuple[int, ...], affine: Any, **more: Any) -> Volume:
     return Volume(values, affine, **more)
 
 
-def shown(viewer: Any, volume: Volume, **more: Any) -> Layer:
-    ((data, options, kind),) = layer_data(volume, **more)
-    return getattr(viewer, f"add_{kind}")(data, **options)
-
-
 def row_of(widget: CursorWidget, layer: Layer) -> Row:
     return next(row for row in widget.rows() if row.layer is layer)
-
-
-@pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
-    yield make_napari_viewer()
-    QApplication.processEvents()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gc
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,24 +13,18 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
-from napari.layers import Layer
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_medvol
-from napari_medvol.viewer.layers import layer_data
 from napari_medvol.viewer.widgets.header import HeaderWidget
 from napari_medvol.volume import Volume
 from tests.phantoms.dicom import write_series
+from tests.viewer.scenes import shown, wait_for
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
 IMAGE, GEOMETRY, HEADER, VARIES, DIFFERENCE, IDENTIFIERS = range(6)
-
-
-def shown(viewer: Any, volume: Volume) -> Layer:
-    ((data, options, kind),) = layer_data(volume)
-    return getattr(viewer, f"add_{kind}")(data, **options)
 
 
 def nifti(path: Path, dtype: type = np.int16, **fields: Any) -> Volume:
@@ -57,23 +50,8 @@ def series(folder: Path, name: str = "Doe^Jane") -> Volume:
     return volume
 
 
-def until(there: Callable[[], bool]) -> None:
-    """Let the window live until something is there."""
-    end = time.monotonic() + 10
-    while not there():
-        assert time.monotonic() < end, "it never came"
-        QApplication.processEvents()
-        time.sleep(0.005)
-
-
 def told(tree: Any) -> dict[str, str]:
     return {element.name: element.value for element in tree.elements.shown()}
-
-
-@pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
-    yield make_napari_viewer()
-    QApplication.processEvents()
 
 
 @pytest.fixture
@@ -88,7 +66,7 @@ def test_the_image_tab_tells_the_scan_and_then_its_range(
 ) -> None:
     shown(viewer, nifti(tmp_path / "a.nii"))
 
-    until(lambda: "range" in told(widget.image))
+    wait_for(lambda: "range" in told(widget.image))
 
     facts = told(widget.image)
     assert facts["type"] == "NIfTI-1"
@@ -117,7 +95,7 @@ def test_the_header_tab_has_every_field_and_filters_as_one_types(
     assert told(widget.header)["sizeof_hdr"] == "348"
 
     widget.filter.setText("qform code")
-    until(lambda: len(told(widget.header)) < 10)
+    wait_for(lambda: len(told(widget.header)) < 10)
 
     assert set(told(widget.header)) == {"NIfTI-1 header", "qform_code"}
 
@@ -127,11 +105,11 @@ def test_each_slice_has_its_own_dicom_header(
 ) -> None:
     shown(viewer, series(tmp_path))
     widget.tabs.setCurrentIndex(HEADER)
-    until(lambda: told(widget.header).get("XRayTubeCurrent") == "100")
+    wait_for(lambda: told(widget.header).get("XRayTubeCurrent") == "100")
 
     widget.plane.setValue(2)
 
-    until(lambda: told(widget.header).get("XRayTubeCurrent") == "120")
+    wait_for(lambda: told(widget.header).get("XRayTubeCurrent") == "120")
 
 
 def test_what_varies_is_listed_and_drawn(
@@ -139,7 +117,7 @@ def test_what_varies_is_listed_and_drawn(
 ) -> None:
     shown(viewer, series(tmp_path))
     widget.tabs.setCurrentIndex(VARIES)
-    until(lambda: "XRayTubeCurrent" in told(widget.varies))
+    wait_for(lambda: "XRayTubeCurrent" in told(widget.varies))
 
     assert told(widget.varies)["XRayTubeCurrent"] == "100 to 130"
     row = [e.name for e in widget.varies.elements.shown()].index("XRayTubeCurrent")
@@ -155,7 +133,7 @@ def test_the_badge_names_what_tells_the_patient(
     viewer: Any, widget: HeaderWidget, tmp_path: Path
 ) -> None:
     shown(viewer, series(tmp_path / "a"))
-    until(lambda: not widget.badge.isHidden())
+    wait_for(lambda: not widget.badge.isHidden())
 
     assert "PatientName" in widget.badge.toolTip()
     widget.badge.click()
@@ -184,10 +162,10 @@ def test_two_layers_are_compared_header_and_voxels(
     widget.other.value = other
 
     assert widget.tabs.currentIndex() == DIFFERENCE
-    until(lambda: "bitpix" in told(widget.difference))
+    wait_for(lambda: "bitpix" in told(widget.difference))
     assert set(told(widget.difference)) == {"NIfTI-1 header", "datatype", "bitpix"}
     widget.compare_voxels.click()
-    until(lambda: "equal" in widget.said.text())
+    wait_for(lambda: "equal" in widget.said.text())
     assert widget.said.text() == "All 60 values are equal"
 
 
@@ -227,7 +205,7 @@ def test_every_tab_can_be_copied(
 ) -> None:
     shown(viewer, series(tmp_path))
     widget.tabs.setCurrentIndex(tab)
-    until(lambda: tab in (GEOMETRY, VARIES, DIFFERENCE) or len(widget.table().rows) > 1)
+    wait_for(lambda: tab in (GEOMETRY, VARIES, DIFFERENCE) or len(widget.table().rows) > 1)
     QApplication.clipboard().setText("before")
 
     widget.copy.native.click()
@@ -299,7 +277,7 @@ def test_a_file_that_went_away_is_said_in_the_status_line(
     widget.refresh()
     widget.tabs.setCurrentIndex(HEADER)
 
-    until(lambda: ".dcm" in widget.status)
+    wait_for(lambda: ".dcm" in widget.status)
 
 
 def test_opened_used_and_closed_often_it_leaves_nothing(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,43 +32,12 @@ from napari_medvol.viewer.widgets.strip import StripWidget
 from napari_medvol.viewer.widgets.window import WindowWidget
 from napari_medvol.viewer.windowing import function_of
 from napari_medvol.views.histogram import histogram
-from napari_medvol.volume import Axis, Display, Label, Volume, Window
-from tests.phantoms.volumes import affine_along, rotated
+from napari_medvol.volume import Axis, Display, Volume, Window
+from tests.viewer.scenes import CT, ODD, PET, callbacks, scan, seg, settle, wait_for
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
 WIDGETS = [WindowWidget, OverlayWidget, StatisticsWidget, StripWidget]
-CT = affine_along("LPS", (1.0, 1.0, 2.0))
-PET = rotated(affine_along("LPS", (2.0, 2.0, 2.0)), 8)
-
-
-def scan(affine: np.ndarray = CT, shape: tuple[int, ...] = (20, 22, 12), **more: Any) -> Volume:
-    values = np.random.default_rng(2).integers(-900, 1200, shape).astype(np.int16)
-    return Volume(values, affine, axes=tuple(Axis("t") for _ in shape[3:]), **more)
-
-
-def seg() -> Volume:
-    values = np.zeros((20, 22, 12), np.uint8)
-    values[4:9, 5:12, 3:6] = 1
-    values[10:15, 5:12, 3:6] = 4
-    return Volume(values, CT, kind="labels", labels=(Label(1, "liver"),), name="seg")
-
-
-def settle(seconds: float = 0.0) -> None:
-    until = time.monotonic() + seconds
-    while True:
-        QApplication.processEvents()
-        if time.monotonic() >= until:
-            break
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        QApplication.processEvents()
-        time.sleep(0.005)
 
 
 def use(panel: Panel) -> None:
@@ -106,61 +74,13 @@ def use(panel: Panel) -> None:
     panel.native.grab()
 
 
-def _flat(viewer: Any) -> None:
-    viewer.add_image(np.random.default_rng(0).uniform(size=(30, 40)), name="X-ray")
-
-
-def _foreign(viewer: Any) -> None:
-    viewer.add_image(np.random.default_rng(0).uniform(size=(6, 30, 40)), name="cells")
-    viewer.add_points(np.zeros((3, 3)))
-    viewer.add_labels(np.ones((6, 30, 40), int))
-
-
-def _deleted(viewer: Any) -> None:
-    show(viewer, [scan(), scan(PET), seg()])
-
-
-def _frames(viewer: Any) -> None:
-    show(viewer, [scan(shape=(20, 22, 12, 4)), scan(PET), seg()])
-
-
-def _nans(viewer: Any) -> None:
-    show(viewer, [Volume(np.full((5, 6, 7), np.nan, np.float32), CT), scan(PET), seg()])
-
-
-def _constant(viewer: Any) -> None:
-    show(viewer, [Volume(np.full((5, 6, 7), 3, np.int16), CT), scan(PET), seg()])
-
-
-def _colour(viewer: Any) -> None:
-    show(viewer, [Volume(np.zeros((5, 6, 7, 3), np.uint8), CT, axes=(Axis("rgb"),)), scan()])
-
-
-def _complex(viewer: Any) -> None:
-    show(viewer, [Volume(np.ones((5, 6, 7)) * (1 + 2j), CT), scan(PET)])
-
-
-STATES: dict[str, Callable[[Any], None]] = {
-    "no layer": lambda viewer: None,
-    "a 2-D layer": _flat,
-    "layers of others": _foreign,
-    "deleted layers": _deleted,
-    "4-D": _frames,
-    "NaN": _nans,
-    "all constant": _constant,
-    "colour": _colour,
-    "complex": _complex,
-    "labels only": lambda viewer: show(viewer, [seg()]),
-}
-
-
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", ODD)
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
 def test_whatever_is_in_the_viewer_nothing_but_a_word_comes_of_it(
     widget: type[Panel], state: str
 ) -> None:
     viewer = ViewerModel()
-    STATES[state](viewer)
+    ODD[state](viewer)
     panel = widget(viewer)
 
     use(panel)
@@ -174,16 +94,6 @@ def test_whatever_is_in_the_viewer_nothing_but_a_word_comes_of_it(
 
     panel.close()
     settle()
-
-
-def callbacks(viewer: Any) -> int:
-    emitters = [getattr(viewer.layers.events, n) for n in ("inserted", "removed", "reordered")]
-    emitters += [getattr(viewer.dims.events, n) for n in ("point", "order", "ndisplay")]
-    emitters += [
-        e for layer in viewer.layers for e in layer.events.emitters.values() if e is not None
-    ]
-    keys = sum(len(one.keymap) for one in (viewer, *viewer.layers))
-    return sum(len(e.callbacks) for e in emitters) + len(viewer.mouse_drag_callbacks) + keys
 
 
 @pytest.mark.timeout(240)

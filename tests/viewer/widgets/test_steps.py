@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from nibabel.processing import resample_from_to
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -28,39 +26,27 @@ from napari_medvol.viewer.widgets.history import HistoryWidget
 from napari_medvol.viewer.widgets.resample import FACTORS, ONTO, SIZES, WORLD, ResampleWidget
 from napari_medvol.viewer.widgets.stepping import SteppingPanel
 from napari_medvol.viewer.widgets.values import ACTS, SPLIT, ValuesWidget
-from napari_medvol.volume import Axis, Label, Step, Volume, Window
-from tests.phantoms.volumes import affine_along, rotated
+from napari_medvol.volume import Label, Step, Volume, Window
+from tests.phantoms.volumes import affine_along
+from tests.viewer.scenes import (
+    CT,
+    ODD,
+    PET,
+    callbacks,
+    of_nibabel,
+    scan,
+    seg,
+    settle,
+    wait_for,
+)  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
 WIDGETS = [ResampleWidget, ValuesWidget, HistoryWidget]
-CT = affine_along("LPS", (1.0, 1.0, 2.0))
-PET = rotated(affine_along("LPS", (2.0, 2.0, 2.0)), 8)
-
-
-def scan(affine: np.ndarray = CT, shape: tuple[int, ...] = (20, 22, 12), **more: Any) -> Volume:
-    values = np.random.default_rng(2).integers(-900, 1200, shape).astype(np.int16)
-    axes = tuple(Axis("t", 2.5, "s") for _ in shape[3:])
-    return Volume(values, affine, axes=axes, **{"name": "CT", **more})
-
-
-def seg() -> Volume:
-    values = np.zeros((20, 22, 12), np.uint8)
-    values[4:9, 5:12, 3:6] = 1
-    return Volume(values, CT, kind="labels", labels=(Label(1, "liver"),), name="seg")
-
-
-def settle() -> None:
-    QApplication.processEvents()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def wait(panel: SteppingPanel) -> None:
-    until = time.monotonic() + 20
-    while panel.is_working:
-        assert time.monotonic() < until
-        QApplication.processEvents()
-        time.sleep(0.005)
+    wait_for(lambda: not panel.is_working)
 
 
 def done(panel: SteppingPanel) -> Any:
@@ -96,32 +82,13 @@ def use(panel: SteppingPanel) -> None:
     settle()
 
 
-STATES: dict[str, Callable[[Any], Any]] = {
-    "no layer": lambda viewer: None,
-    "a 2-D layer": lambda viewer: viewer.add_image(np.ones((30, 40)), name="X-ray"),
-    "layers of others": lambda viewer: (
-        viewer.add_points(np.zeros((3, 3))),
-        viewer.add_labels(np.ones((6, 30, 40), int)),
-    ),
-    "deleted layers": lambda viewer: show(viewer, [scan(), scan(PET), seg()]),
-    "4-D": lambda viewer: show(viewer, [scan(shape=(8, 9, 6, 4)), scan(PET)]),
-    "NaN": lambda viewer: show(viewer, [Volume(np.full((5, 6, 7), np.nan, np.float32), CT)]),
-    "all constant": lambda viewer: show(viewer, [Volume(np.full((5, 6, 7), 3, np.int16), CT)]),
-    "colour": lambda viewer: show(
-        viewer, [Volume(np.zeros((5, 6, 7, 3), np.uint8), CT, axes=(Axis("rgb"),))]
-    ),
-    "complex": lambda viewer: show(viewer, [Volume(np.ones((5, 6, 7)) * (1 + 2j), CT)]),
-    "labels only": lambda viewer: show(viewer, [seg()]),
-}
-
-
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", ODD)
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
 def test_whatever_is_in_the_viewer_nothing_but_a_word_comes_of_it(
     widget: type[SteppingPanel], state: str
 ) -> None:
     viewer = ViewerModel()
-    STATES[state](viewer)
+    ODD[state](viewer)
     panel = widget(viewer)
 
     use(panel)
@@ -140,12 +107,6 @@ def test_opened_used_and_closed_often_it_leaves_nothing(
 ) -> None:
     viewer = make_napari_viewer()
     show(viewer, [scan(), seg()])
-    names = ("inserted", "removed", "reordered", "renamed")
-
-    def connected() -> int:
-        emitters = [getattr(viewer.layers.events, name) for name in names]
-        emitters += [e for a in viewer.layers for e in a.events.emitters.values() if e is not None]
-        return sum(len(e.callbacks) for e in emitters)
 
     def once() -> None:
         panel = widget(viewer)
@@ -164,21 +125,17 @@ def test_opened_used_and_closed_often_it_leaves_nothing(
     once()
     once()
     gc.collect()
-    windows, before = len(QApplication.topLevelWidgets()), connected()
+    windows, before = len(QApplication.topLevelWidgets()), callbacks(viewer)
     for _ in range(openings):
         once()
     gc.collect()
     settle()
 
     assert len(QApplication.topLevelWidgets()) <= windows
-    assert connected() <= before
+    assert callbacks(viewer) <= before
 
 
 # Resample
-
-
-def of_nibabel(volume: Volume) -> Any:
-    return nib.Nifti1Image(np.asarray(volume.data).astype(np.float64), volume.affine)
 
 
 def test_onto_the_grid_of_a_layer_is_what_nibabel_makes_and_undo_brings_the_layer_back() -> None:
@@ -291,7 +248,7 @@ def test_labels_keep_their_kind_names_and_values() -> None:
     made = volume_of(done(panel))
 
     assert made.kind == "labels"
-    assert set(np.unique(np.asarray(made.data))) == {0, 1}
+    assert set(np.unique(np.asarray(made.data))) == {0, 1, 4}
     assert made.labels == (Label(1, "liver"),)
     panel.close()
 
