@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from pydicom import Dataset
 
 from napari_medvol import MedVolError, Volume, read
 from napari_medvol.errors import DecodeError, ReadError
+from napari_medvol.formats.dicom.header import Header
+from napari_medvol.formats.dicom.offers import offers
 from napari_medvol.formats.dicom.volumes import in_unit
 from tests.phantoms.dicom import write_series, write_slice
 
@@ -228,6 +231,29 @@ def test_images_of_two_patients_or_injections_give_no_suv(
     assert only(tmp_path).unit == "Bq/ml"
     if keyword == "PatientSize":
         assert only(tmp_path, value="suvbw").unit.startswith("SUVbw")
+
+
+def test_the_whole_header_of_an_image_is_read_once_for_all_kinds_of_suv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = only(pet(tmp_path))
+    n_files, dataset = len(volume.report.files), Header.dataset
+    asked: list[Path] = []
+
+    def counted(header: Header) -> Dataset:
+        asked.append(header.path)
+        return dataset(header)
+
+    monkeypatch.setattr(Header, "dataset", counted)
+
+    able = {offer.value for offer in offers(volume) if not offer.why_not}
+    in_unit(volume, "suvlbm")
+
+    assert {"suvbw", "suvlbm", "suvbsa"} <= able
+    # The first image is looked into once more for each formula.
+    *others, most = sorted(Counter(asked).values())
+    assert others == [1] * (n_files - 1)
+    assert most <= 6
 
 
 def test_decay_to_injection_needs_no_decay(tmp_path: Path) -> None:

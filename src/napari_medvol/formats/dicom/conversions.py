@@ -127,7 +127,7 @@ def _suv(kind: str) -> Callable[[Sequence[Frame]], Conversion]:
         with translated(first.header.path):
             dataset = _as_classic(first)
             suv = suv_of(dataset, kind, series_name(first))
-        _check_inputs(frames, inputs_of(dataset, kind), kind, series_name(first))
+        _check_inputs(frames, inputs_of(dataset), kind, series_name(first))
         if suv.own_factor is None:
             finding = Finding(suv.formula, "note", "suv")
             return _scaled(lambda frame: suv.factor, UNITS[kind], suv.factor, finding)
@@ -141,10 +141,12 @@ def _check_inputs(frames: Sequence[Frame], inputs: dict[str, str], kind: str, na
     if not inputs:
         return
     for frame in {str(frame.header.path): frame for frame in frames}.values():
-        path = frame.header.path
-        with translated(path):
-            others = inputs_of(_as_classic(frame), kind)
-        refuse_other_inputs(inputs, others, kind, name, Path(path).name)
+        header = frame.header
+        if header.suv_inputs is None:
+            # Every unit that is offered asks for them, and a series has hundreds of files.
+            with translated(header.path):
+                header.suv_inputs = inputs_of(_as_classic(frame))
+        refuse_other_inputs(inputs, header.suv_inputs, kind, name, Path(header.path).name)
 
 
 def _as_classic(frame: Frame) -> Dataset:

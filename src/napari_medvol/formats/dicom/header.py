@@ -34,6 +34,8 @@ class Header:
         Bytes of the file when it was read.
     order : {"<", ">"}
         Byte order of binary values in the header.
+    suv_inputs : dict of str or None
+        What SUV are computed from, by keyword, once somebody has looked into the whole header.
     """
 
     __slots__ = (
@@ -46,6 +48,7 @@ class Header:
         "pixels",
         "problem",
         "size",
+        "suv_inputs",
         "transfer_syntax",
     )
 
@@ -60,6 +63,7 @@ class Header:
         self._shared = elements.shared or Shared()
         self.order = elements.order
         self._malformed: tuple[str, ...] = ()
+        self.suv_inputs: dict[str, str] | None = None
 
     def __contains__(self, tag: int) -> bool:
         """Whether the file has the element, empty or not."""

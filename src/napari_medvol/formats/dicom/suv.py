@@ -94,12 +94,16 @@ _OF_INJECTION: Final = (
 )  # fmt: skip
 
 
-def inputs_of(dataset: Dataset, kind: str) -> dict[str, str]:
-    """Return what SUV are computed from, as the file has it, by keyword; none if it holds them."""
+def inputs_of(dataset: Dataset) -> dict[str, str]:
+    """Return what SUV of any kind are computed from, as the file has it, by keyword.
+
+    None if the file holds SUV already.
+    """
     if str(dataset.get("Units") or "").upper() in ("GML", "CM2ML"):
         return {}
     items = dataset.get("RadiopharmaceuticalInformationSequence") or [{}]
-    said = {keyword: dataset.get(keyword) for keyword in _OF_PATIENT[kind]}
+    of_patient = {keyword for keywords in _OF_PATIENT.values() for keyword in keywords}
+    said = {keyword: dataset.get(keyword) for keyword in of_patient}
     said |= {keyword: items[0].get(keyword) for keyword in _OF_INJECTION}
     return {keyword: "" if value is None else str(value) for keyword, value in said.items()}
 
@@ -109,12 +113,22 @@ def refuse_other_inputs(
 ) -> None:
     """Refuse a series whose images tell of two patients or two injections.
 
+    Parameters
+    ----------
+    first, other : dict
+        From :func:`inputs_of`.
+    kind : str
+        What does not count for it may differ.
+    name, file : str
+        How the error names the series, and the image that differs.
+
     Raises
     ------
     ReadError
         Naming the element and both values.
     """
-    for keyword, value in first.items():
+    for keyword in (*_OF_PATIENT[kind], *_OF_INJECTION):
+        value = first.get(keyword, "")
         if other.get(keyword, "") != value:
             why = (
                 f"its images do not agree on {keyword}: {value or 'nothing'} in the first,"
