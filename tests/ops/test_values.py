@@ -137,7 +137,7 @@ def test_labels_to_image_and_back_keep_place_and_values() -> None:
         (lambda: rescale(volume(np.zeros((2, 2, 2)))), "no range from 0 to 0"),
         (lambda: window(volume(), 40, 1), "a width of 1"),
         (lambda: scale(volume(), 0), "make no scale"),
-        (lambda: scale(volume(), np.nan), "make no scale"),
+        (lambda: scale(volume(), np.nan), "slope is nan, no finite number"),
         (lambda: clip(volume()), "no range"),
         (lambda: clip(volume(), 5, 1), "no range from 5 to 1"),
         (lambda: clip(volume(HU * 1j), 1), "no order"),

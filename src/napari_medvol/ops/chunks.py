@@ -64,6 +64,23 @@ def room_for(
     StepError
         If it is larger than the memory that all scans together may take.
     """
+    check_room(op, volume, shape, dtype, working)
+    if not volume.is_rgb:
+        return np.empty(shape, dtype, order="F")
+    last = len(shape) - 1
+    return np.empty((*shape[:last][::-1], shape[last]), dtype).transpose(*range(last)[::-1], last)
+
+
+def check_room(
+    op: str, volume: Volume, shape: tuple[int, ...], dtype: DTypeLike, working: int = 0
+) -> None:
+    """Refuse a result as :func:`room_for` does, and take nothing.
+
+    Raises
+    ------
+    StepError
+        If it is larger than the memory that all scans together may take.
+    """
     nbytes = prod(shape) * np.dtype(dtype).itemsize
     if nbytes + working > BUDGET.limit:
         besides = f" and {working / 2**30:.3g} GiB on the way" if working else ""
@@ -73,10 +90,6 @@ def room_for(
             f" {nbytes / 2**30:.3g} GiB{besides}; {BUDGET.limit / 2**30:.3g} GiB are allowed",
             "Crop first, take larger voxels or a smaller type, or raise NAPARI_MEDVOL_MEMORY",
         )
-    if not volume.is_rgb:
-        return np.empty(shape, dtype, order="F")
-    last = len(shape) - 1
-    return np.empty((*shape[:last][::-1], shape[last]), dtype).transpose(*range(last)[::-1], last)
 
 
 def parts_of(volume: Volume) -> list[Index]:

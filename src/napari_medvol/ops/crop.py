@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from napari_medvol import affines, arrays
 from napari_medvol.errors import StepError
+from napari_medvol.ops.asked import whole_numbers
 from napari_medvol.volume import Step, Volume
 
 
@@ -45,14 +46,14 @@ def crop(volume: Volume, start: Sequence[int], stop: Sequence[int]) -> Volume:
 
 
 def _index(volume: Volume, name: str, given: Sequence[int]) -> tuple[int, int, int]:
-    whole = len(given) == 3 and all(float(n).is_integer() for n in given)
-    if not whole:
+    index = whole_numbers(given, 3)
+    if index is None:
         raise StepError(
             f"crop {volume.name!r}",
-            f"{name} is {list(given)}, not three whole numbers",
+            f"{name} is {given!r}, not three whole numbers",
             "Give a voxel index (i, j, k)",
         )
-    i, j, k = (int(n) for n in given)
+    i, j, k = index
     return i, j, k
 
 

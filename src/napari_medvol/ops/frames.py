@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medvol import affines, arrays
 from napari_medvol.errors import StepError
+from napari_medvol.ops.asked import one_of, whole
 from napari_medvol.ops.chunks import AT_ONCE, Tell, room_for, share, unheard
 from napari_medvol.report import GeometryReport
 from napari_medvol.volume import Axis, Step, Volume
@@ -51,6 +52,8 @@ def frames(
         If there is no such axis, or nothing is left.
     """
     number, old = _axis("frames", volume, axis)
+    start, step = whole("frames", volume, "start", start), whole("frames", volume, "step", step)
+    stop = None if stop is None else whole("frames", volume, "stop", stop)
     chosen = range(volume.shape[number])[start:stop:step] if step else range(0)
     if not len(chosen) or step < 1:
         raise StepError(
@@ -91,10 +94,11 @@ def frame(volume: Volume, index: int, axis: str = "t") -> Volume:
     """
     number, _ = _axis("frame", volume, axis)
     length = volume.shape[number]
-    if not -length <= index < length or int(index) != index:
+    index = whole("frame", volume, "index", index)
+    if not -length <= index < length:
         why = f"there is no frame {index} among {length}"
         raise StepError(f"frame {volume.name!r}", why, "Frames count from 0")
-    place = int(index) % length
+    place = index % length
     return volume.derive(
         Step("frame", {"index": place, "axis": axis}),
         data=arrays.view(volume.data, _at(volume, number, place)),
@@ -185,16 +189,16 @@ def slab(
     StepError
         If the numbers make no slab.
     """
-    every = n if step is None else step
+    axis, n = whole("slab", volume, "axis", axis), whole("slab", volume, "n", n)
+    every = n if step is None else whole("slab", volume, "step", step)
     length = volume.shape[axis] if axis in (0, 1, 2) else 0
-    if not (1 <= n <= length and every >= 1):
+    if not (1 <= n <= length and 1 <= every <= max(length, n)):
         raise StepError(
             f"slab {volume.name!r}",
             f"{n} planes every {every} along axis {axis} do not fit the shape {volume.shape}",
             "Take axis 0, 1 or 2 and no more planes than there are",
         )
-    if how not in ("mean", "max", "min"):
-        raise StepError(f"slab {volume.name!r}", f"{how!r} is none of mean, max, min")
+    one_of("slab", volume, how, ("mean", "max", "min"))
     _reduction("slab", volume, how)
     firsts = range(0, length - n + 1, every)
     shape = [*volume.shape]
@@ -272,8 +276,7 @@ def _renumbered(
 
 def _reduction(op: str, volume: Volume, how: str) -> Callable[..., Array]:
     what = f"{op} {volume.name!r}"
-    if how not in _REDUCTIONS:
-        raise StepError(what, f"{how!r} is none of {', '.join(_REDUCTIONS)}")
+    one_of(op, volume, how, tuple(_REDUCTIONS))
     if volume.kind == "labels" and how not in ("min", "max"):
         why = f"the {how} of labels 2 and 4 is no label"
         raise StepError(what, why, "Take min or max, or take it for an image first (as_kind)")

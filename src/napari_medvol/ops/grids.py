@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvol import affines
 from napari_medvol.errors import StepError
+from napari_medvol.ops.asked import finite_numbers, whole_numbers
 from napari_medvol.volume import Step, Volume
 
 Matrix = NDArray[np.float64]
 Grid = tuple[list[int], Matrix]
+
+#: Millimetres, and voxels in one: what is beyond is a slip, and overflows further on.
+_LARGEST: Final = 1e9
 
 
 def grid_after(volume: Volume, step: Step) -> Grid:
@@ -67,26 +71,22 @@ def thinned_grid(
     volume: Volume, factors: Sequence[int], start: Sequence[int] | None = None
 ) -> tuple[list[int], Matrix, list[int]]:
     """Return the grid of every `factors`-th voxel, and the first voxel of it."""
-    steps = several(factors)
-    halves: tuple[Any, ...] = tuple(int(f) // 2 for f in steps)
-    firsts = halves if start is None else several(start)
+    steps = whole_numbers(factors, 3) or (0, 0, 0)
+    firsts = tuple(f // 2 for f in steps) if start is None else whole_numbers(start, 3)
     lengths = volume.shape[:3]
-    is_whole = all(float(n).is_integer() for n in (*steps, *firsts))
-    if (
-        len(steps) != 3
-        or len(firsts) != 3
-        or not is_whole
-        or not all(f >= 1 and 0 <= a < n for f, a, n in zip(steps, firsts, lengths, strict=True))
+    if firsts is None or not all(
+        1 <= f <= _LARGEST and 0 <= a < n for f, a, n in zip(steps, firsts, lengths, strict=True)
     ):
+        first = "half of them" if start is None else f"voxel {start!r}"
         raise StepError(
             f"downsample {volume.name!r}",
-            f"factors {list(steps)} from voxel {list(firsts)} leave nothing of {lengths}",
+            f"factors {factors!r} from {first} leave nothing of {lengths}",
             "Give three factors of 1 or more, and a first voxel inside",
         )
-    shape = [len(range(int(a), n, int(f))) for a, n, f in zip(firsts, lengths, steps, strict=True)]
+    shape = [len(range(a, n, f)) for a, n, f in zip(firsts, lengths, steps, strict=True)]
     grid = np.array(affines.cropped(volume.affine, firsts))
     grid[:3, :3] *= steps
-    return shape, grid, [int(a) for a in firsts]
+    return shape, grid, list(firsts)
 
 
 def world_aligned_grid(volume: Volume, zooms: Any = None) -> Grid:
@@ -110,16 +110,9 @@ def world_aligned_grid(volume: Volume, zooms: Any = None) -> Grid:
 
 def sizes_of(op: str, volume: Volume, given: Any) -> Matrix:
     """Return three voxel sizes, mm, of one or three."""
-    try:
-        sizes = np.broadcast_to(np.asarray(given, dtype=np.float64), (3,))
-    except (TypeError, ValueError):
-        sizes = np.zeros(3)
-    if not (np.isfinite(sizes).all() and (sizes > 0).all()):
+    alone = finite_numbers((given,), 1) or finite_numbers(given, 1)
+    sizes = 3 * alone if alone else finite_numbers(given, 3)
+    if sizes is None or not all(1 / _LARGEST <= size <= _LARGEST for size in sizes):
         why = f"{given!r} is no voxel size"
         raise StepError(f"{op} {volume.name!r}", why, "Give one or three numbers above 0, mm")
     return np.array(sizes)
-
-
-def several(given: Any) -> tuple[Any, ...]:
-    """Return what was given as a tuple; nothing where it is not several."""
-    return tuple(given) if np.iterable(given) else ()

@@ -40,7 +40,9 @@ def relabel(volume: Volume, axcodes: str, keep: Keep = "centre") -> Volume:
     codes = checked_codes("relabel", volume, axcodes)
     if keep not in ("centre", "origin"):
         raise StepError(
-            f"relabel {volume.name!r}", f"keep={keep!r} is neither 'centre' nor 'origin'"
+            f"relabel {volume.name!r}",
+            f"keep={keep!r} is neither 'centre' nor 'origin'",
+            "Name one of the two",
         )
     affine = np.eye(4)
     for axis, letter in enumerate(codes):

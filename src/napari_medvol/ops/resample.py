@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from napari_medvol import affines
 from napari_medvol.errors import GeometryError, StepError
+from napari_medvol.ops.asked import finite_numbers, number, one_of, whole_numbers
 from napari_medvol.ops.chunks import (
     Tell,
+    check_room,
     frame_voxels,
     room_for,
     share,
@@ -23,7 +25,6 @@ from napari_medvol.ops.chunks import (
 from napari_medvol.ops.filtering import blurred, blurred_type
 from napari_medvol.ops.grids import (
     resized_grid,
-    several,
     sizes_of,
     thinned_grid,
     world_aligned_grid,
@@ -78,24 +79,26 @@ def resample(
     grid, lengths = _grid(volume, affine, shape)
     how = _interpolation(volume, interpolation)
     sigma = _blur(volume, blur)
+    beyond = _outside(volume, outside)
+    shape = (*lengths, *volume.shape[3:])
+    check_room("resample", volume, shape, volume.dtype)
     sampler = sampler_of(how, np.linalg.inv(volume.affine) @ grid, volume.shape[:3], lengths)
     old = prod(volume.shape[:3])
     working = sampler.working_bytes(old * any(sigma) * blurred_type(volume.dtype).itemsize)
-    shape = (*lengths, *volume.shape[3:])
     out = room_for("resample", volume, shape, volume.dtype, working)
     places = list(np.ndindex(*volume.shape[3:]))
-    for number, place in enumerate(places):
-        tell = share(progress, number, len(places))
+    for done, place in enumerate(places):
+        tell = share(progress, done, len(places))
         voxels = frame_voxels(volume, place, share(tell, 0, 4))
         voxels = blurred(voxels, sigma, share(tell, 1, 4))
         voxels = sampler.prepared(voxels, share(tell, 2, 4))
-        _sample(sampler, voxels, out[(..., *place)], outside, share(tell, 3, 4))
+        _sample(sampler, voxels, out[(..., *place)], beyond, share(tell, 3, 4))
     progress(1, 1)
     params = {
         "shape": lengths,
         "affine": grid.tolist(),
         "interpolation": how,
-        "outside": float(outside),
+        "outside": beyond,
         "blur": sigma,
     }
     return volume.derive(Step("resample", params), data=out, affine=grid)
@@ -122,17 +125,29 @@ def _grid(volume: Volume, affine: Any, shape: Any) -> tuple[Matrix, tuple[int, i
     except (GeometryError, TypeError, ValueError) as error:
         why = error.why if isinstance(error, GeometryError) else f"the affine is none: {error}"
         raise StepError(what, why, "Give four rows of four numbers") from error
-    lengths = several(shape)
-    if len(lengths) != 3 or not all(float(n).is_integer() and n >= 1 for n in lengths):
+    lengths = whole_numbers(shape, 3)
+    if lengths is None or min(lengths) < 1:
         raise StepError(what, f"{shape!r} is no shape of three axes", "Give three lengths above 0")
-    i, j, k = (int(n) for n in lengths)
+    i, j, k = lengths
     return grid, (i, j, k)
+
+
+def _outside(volume: Volume, given: Any) -> float:
+    is_nan = isinstance(given, float) and np.isnan(given)
+    value = float(given) if is_nan else number("resample", volume, "outside", given)
+    if volume.dtype.kind in "iu":
+        info = np.iinfo(volume.dtype)
+        if not info.min <= value <= info.max or not value.is_integer():
+            kind = f"{volume.dtype} ({info.min} to {info.max})"
+            why = f"outside is {value:g}, which {kind} cannot hold"
+            fix = "Give a whole number within, or turn the values into float32 first"
+            raise StepError(f"resample {volume.name!r}", why, fix)
+    return value
 
 
 def _interpolation(volume: Volume, asked: str) -> str:
     what = f"resample {volume.name!r}"
-    if asked not in INTERPOLATIONS:
-        raise StepError(what, f"{asked!r} is none of {', '.join(INTERPOLATIONS)}")
+    one_of("resample", volume, asked, INTERPOLATIONS)
     if asked == "auto":
         return "nearest" if volume.kind == "labels" else "linear"
     if volume.kind == "labels" and asked in ("linear", "cubic"):
@@ -147,14 +162,14 @@ def _interpolation(volume: Volume, asked: str) -> str:
 
 
 def _blur(volume: Volume, blur: Any) -> tuple[float, float, float]:
-    sigma = several(blur)
-    if len(sigma) != 3 or not all(np.isfinite(s) and s >= 0 for s in sigma):
+    sigma = finite_numbers(blur, 3)
+    if sigma is None or min(sigma) < 0:
         why = f"{blur!r} is no standard deviation for three axes"
         raise StepError(f"resample {volume.name!r}", why, "Give three numbers, 0 or more")
     if any(sigma) and volume.kind == "labels":
         why = "labels cannot be blurred"
         raise StepError(f"resample {volume.name!r}", why, "Leave out blur, or use majority")
-    i, j, k = (float(s) for s in sigma)
+    i, j, k = sigma
     return i, j, k
 
 
@@ -248,8 +263,11 @@ def downsample(
     if blur is None:
         blur = antialias(factors) if volume.kind == "image" else (0.0, 0.0, 0.0)
     made = resample(volume, shape, grid.tolist(), "nearest", 0.0, blur, progress=progress)
-    whole = [int(f) for f in factors], firsts, [float(s) for s in blur]
-    params = dict(zip(("factors", "start", "blur"), whole, strict=True))
+    params = {
+        "factors": [int(f) for f in factors],
+        "start": firsts,
+        "blur": list(made.history[-1].params["blur"]),
+    }
     return _said(made, volume, Step("downsample", params))
 
 

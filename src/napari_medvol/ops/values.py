@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvol.errors import StepError
+from napari_medvol.ops.asked import number, one_of
 from napari_medvol.ops.chunks import (
     Tell,
     holds_everywhere,
@@ -65,7 +66,7 @@ def astype(volume: Volume, dtype: str, *, progress: Tell = unheard) -> Volume:
 
 def _dtype(op: str, volume: Volume, name: str) -> np.dtype[Any]:
     try:
-        dtype = np.dtype(name)
+        dtype = np.dtype(name or "V1")
     except TypeError:
         dtype = np.dtype("V1")
     if dtype.kind not in "iufc":
@@ -81,7 +82,7 @@ def _check_whole(volume: Volume, dtype: np.dtype[Any], progress: Tell) -> None:
     low, high = value_range(volume, share(progress, 0, 2))
     info = np.iinfo(dtype)
     is_whole = volume.dtype.kind in "iu" or holds_everywhere(
-        volume, lambda v: v == np.rint(v), share(progress, 1, 2)
+        volume, _is_whole, share(progress, 1, 2)
     )
     if not is_whole or low < info.min or high > info.max:
         what = "values that are no whole numbers" if not is_whole else f"{low:g} to {high:g}"
@@ -123,7 +124,9 @@ def scale(
         complex values.
     """
     _check_measured("scale", volume)
-    if not np.isfinite([slope, intercept]).all() or slope == 0:
+    slope = number("scale", volume, "slope", slope)
+    intercept = number("scale", volume, "intercept", intercept)
+    if slope == 0:
         why = f"slope {slope:g} and intercept {intercept:g} make no scale"
         raise StepError(f"scale {volume.name!r}", why, "Give finite numbers, a slope other than 0")
     real = np.float32 if volume.dtype.itemsize <= 2 or volume.dtype == np.float32 else np.float64
@@ -132,8 +135,8 @@ def scale(
         return values.astype(np.float64) * slope + intercept
 
     data = mapped("scale", volume, real, scaled, progress)
-    params = {"slope": float(slope), "intercept": float(intercept), "unit": unit}
-    return volume.derive(Step("scale", params), data=data, unit=unit, display=Display())
+    params = {"slope": slope, "intercept": intercept, "unit": str(unit)}
+    return volume.derive(Step("scale", params), data=data, unit=str(unit), display=Display())
 
 
 def _check_measured(op: str, volume: Volume) -> None:
@@ -179,12 +182,15 @@ def rescale(
     if wanted.kind not in "iu":
         why = f"{dtype!r} is no type of integers, so it has no ends to spread to"
         raise StepError(f"rescale {volume.name!r}", why, "Use scale for floats")
+    if wanted.itemsize > 4:
+        why = f"{wanted} has more values than float64, in which it is calculated, tells apart"
+        raise StepError(f"rescale {volume.name!r}", why, "Take a type of at most 32 bits")
     found = (0.0, 0.0)
     if low is None or high is None:
         found = value_range(volume, share(progress, 0, 2))
         progress = share(progress, 1, 2)
-    first = float(found[0] if low is None else low)
-    last = float(found[1] if high is None else high)
+    first = found[0] if low is None else number("rescale", volume, "low", low)
+    last = found[1] if high is None else number("rescale", volume, "high", high)
     if not first < last:
         why = f"there is no range from {first:g} to {last:g}"
         raise StepError(f"rescale {volume.name!r}", why, "Give low below high")
@@ -217,12 +223,14 @@ def window(volume: Volume, center: float, width: float, *, progress: Tell = unhe
     StepError
         If the width is less than 1.
     """
+    center = number("window", volume, "center", center)
+    width = number("window", volume, "width", width)
     if not width > 1:
         why = f"a width of {width:g} leaves no greys"
         raise StepError(f"window {volume.name!r}", why, "Give a width above 1")
     half = (width - 1) / 2
     baked = rescale(volume, center - 0.5 - half, center - 0.5 + half, progress=progress)
-    step = Step("window", {"center": float(center), "width": float(width)})
+    step = Step("window", {"center": center, "width": width})
     return replace(baked, history=(*volume.history, step))
 
 
@@ -246,8 +254,11 @@ def clip(
     StepError
         If neither is given, low is above high, or values are complex.
     """
+    low = None if low is None else number("clip", volume, "low", low)
+    high = None if high is None else number("clip", volume, "high", high)
     if (low is None and high is None) or (low is not None and high is not None and low > high):
-        why = f"there is no range from {low} to {high}"
+        said = ("nothing" if end is None else f"{end:g}" for end in (low, high))
+        why = f"there is no range from {' to '.join(said)}"
         raise StepError(f"clip {volume.name!r}", why, "Give low, high, or both, low first")
     if volume.dtype.kind == "c":
         raise StepError(
@@ -282,12 +293,10 @@ def part(volume: Volume, part: Part = "magnitude", *, progress: Tell = unheard) 
     StepError
         If the values are not complex, or there is no such part.
     """
-    if part not in _PARTS:
-        why = f"{part!r} is none of {', '.join(_PARTS)}"
-        raise StepError(f"part {volume.name!r}", why)
+    function, unit = _PARTS[one_of("part", volume, part, tuple(_PARTS))]
     if volume.dtype.kind != "c":
-        raise StepError(f"part {volume.name!r}", f"its {volume.dtype} values are not complex")
-    function, unit = _PARTS[part]
+        why = f"its {volume.dtype} values are not complex"
+        raise StepError(f"part {volume.name!r}", why, "Leave this step out")
     real = np.empty(0, volume.dtype).real.dtype
     data = mapped("part", volume, real, function, progress)
     return volume.derive(
@@ -310,7 +319,8 @@ def as_kind(volume: Volume, kind: Kind, *, progress: Tell = unheard) -> Volume:
         If values are no whole numbers, and so no labels.
     """
     if kind not in ("image", "labels"):
-        raise StepError(f"as_kind {volume.name!r}", f"{kind!r} is neither image nor labels")
+        why = f"{kind!r} is neither image nor labels"
+        raise StepError(f"as_kind {volume.name!r}", why, "Name one of the two")
     step = Step("as_kind", {"kind": kind})
     if kind == "image":
         return volume.derive(step, kind=kind, labels=(), contours=())
@@ -330,6 +340,9 @@ def as_kind(volume: Volume, kind: Kind, *, progress: Tell = unheard) -> Volume:
 
 
 def _all_whole(volume: Volume, progress: Tell) -> bool:
-    return volume.dtype.kind in "iub" or holds_everywhere(
-        volume, lambda values: np.isfinite(values) & (values == np.rint(values)), progress
-    )
+    return volume.dtype.kind in "iub" or holds_everywhere(volume, _is_whole, progress)
+
+
+def _is_whole(values: Array) -> Array:
+    whole: Array = np.isfinite(values) & (values == np.rint(values))
+    return whole
