@@ -123,6 +123,9 @@ def read_exactly(path: Path, offset: int, target: memoryview) -> None:
             filled += count
 
 
+_AGAIN: Final = "Copy or download the file again"
+
+
 def truncated(path: Path, expected: int, found: int, kind: str = "") -> ReadError:
     """Return the error for a file that ends too early.
 
@@ -132,8 +135,25 @@ def truncated(path: Path, expected: int, found: int, kind: str = "") -> ReadErro
     return ReadError(
         str(path),
         f"the file is cut short: {expected} bytes were expected, {there}",
-        "Copy or download the file again; its header may also be wrong",
+        f"{_AGAIN}; its header may also be wrong",
     )
+
+
+def ends_early(path: Path, expected: int) -> ReadError | None:
+    """Return the error for a compressed file that ends within its stream, if it is one.
+
+    Parameters
+    ----------
+    path : Path
+    expected : int
+        How many plain bytes were wanted; it holds fewer.
+    """
+    kind = compression_of(path)
+    if not kind:
+        return None
+    stream = CompressedStream(path, kind)
+    stream.read(expected)
+    return stream.cut_off(expected) if stream.is_cut_off else None
 
 
 def _gzip() -> Decompressor:
@@ -210,7 +230,28 @@ class CompressedStream:
         start = self.position
         filled = self._fill(target)
         if filled < len(target):
-            raise truncated(self.path, start + len(target), start + filled)
+            wanted = start + len(target)
+            if self.is_cut_off:
+                raise self.cut_off(wanted)
+            raise truncated(self.path, wanted, start + filled)
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the file ended before its stream did, once nothing more can be read.
+
+        A stream of ``compress`` does not say where it ends.
+        """
+        is_at_end = self._decompressor.eof or self._between_members
+        return not is_at_end and self.kind != "compress"
+
+    def cut_off(self, expected: int) -> ReadError:
+        """Return the error for a stream that ended after less than `expected` plain bytes."""
+        return ReadError(
+            str(self.path),
+            f"the file is cut short: its {self.kind} stream ends early, after {self.position}"
+            f" bytes unpacked; {expected} were expected",
+            _AGAIN,
+        )
 
     def skip(self, count: int) -> None:
         """Pass over `count` plain bytes."""

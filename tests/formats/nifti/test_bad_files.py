@@ -16,7 +16,7 @@ from napari_medvol.errors import DecodeError, ReadError
 from napari_medvol.formats import nifti
 from napari_medvol.formats.choices import Choices
 from napari_medvol.formats.row import unheard
-from tests.phantoms.nifti import counted, header_bytes, packed, write_nifti, zstd
+from tests.phantoms.nifti import compressor_of, counted, header_bytes, packed, write_nifti, zstd
 
 ARRAY = counted((40, 50, 60, 6))
 
@@ -39,7 +39,7 @@ def test_a_compressed_file_cut_short_gives_what_is_there(tmp_path: Path, suffix:
     (volume,) = formats.read(path)
 
     np.testing.assert_array_equal(volume.data[..., 1], noise[..., 1])
-    with pytest.raises(ReadError, match=r"x\.nii.*cut short.*bytes were expected"):
+    with pytest.raises(ReadError, match=r"x\.nii.*cut short.*stream ends early"):
         volume.data[..., 7]
     np.testing.assert_array_equal(volume.data[..., 2], noise[..., 2])
 
@@ -167,6 +167,24 @@ def test_what_is_no_nifti_is_refused_by_name(tmp_path: Path) -> None:
 
     path.write_bytes(header_bytes((2, 2, 2), 4, version=2)[:400])
     with pytest.raises(ReadError, match=r"header takes 540 bytes, 400 were found"):
+        formats.read(path)
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".zst"])
+def test_a_stream_that_ends_early_is_said_to(suffix: str, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(-9000, 9000, (60, 50, 40), np.int16)
+    path = write_nifti(tmp_path / f"x.nii{suffix}", noise)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:14])
+    with pytest.raises(ReadError, match="stream ends early, after 0 bytes unpacked; 348"):
+        formats.read(path)
+
+    path.write_bytes(whole[: -len(whole) // 10])
+    with pytest.raises(ReadError, match=r"ends early, after \d+ bytes unpacked; \d{6} were"):
+        np.asarray(formats.read(path)[0].data)
+
+    path.write_bytes(compressor_of(path)(header_bytes((2, 2, 2), 4)[:100]))
+    with pytest.raises(ReadError, match="header takes 348 bytes, 100 were found"):
         formats.read(path)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 
 from napari_medvol.errors import ReadError
-from napari_medvol.formats.streams import head_of
+from napari_medvol.formats.streams import ends_early, head_of
 from napari_medvol.report import Finding
 
 _NIFTI1: Final = np.dtype(
@@ -191,20 +191,12 @@ def read_header(path: Path, is_pair: bool) -> tuple[NiftiHeader, list[Finding]]:
         If the file is empty, too short, or no NIfTI.
     """
     head = head_of(path, HEAD_SIZE)
-    if not head:
-        raise ReadError(str(path), "the file is empty (0 bytes)", "Copy or download it again")
     if len(head) < _NIFTI1.itemsize:
-        raise ReadError(
-            str(path),
-            f"a NIfTI header takes {_NIFTI1.itemsize} bytes, {len(head)} were found",
-            "Copy or download the file again",
-        )
+        raise _too_short(path, len(head), _NIFTI1.itemsize)
     order, version, findings = _kind_of(path, head)
     form = (_NIFTI1 if version == 1 else _NIFTI2).newbyteorder(order)
     if len(head) < form.itemsize:
-        raise ReadError(
-            str(path), f"the header takes {form.itemsize} bytes, {len(head)} were found"
-        )
+        raise _too_short(path, len(head), form.itemsize)
     (values,) = np.frombuffer(head, form, 1).tolist()
     fields = {name: _plain(v) for name, v in zip(form.names or (), values, strict=True)}
     raw = head[: form.itemsize]
@@ -213,6 +205,16 @@ def read_header(path: Path, is_pair: bool) -> tuple[NiftiHeader, list[Finding]]:
         extensions = _extensions(path, fields, form.itemsize + 4, order, is_pair, findings)
     header = NiftiHeader(raw, order, version, is_pair, MappingProxyType(fields), extensions)
     return header, findings
+
+
+def _too_short(path: Path, found: int, needed: int) -> ReadError:
+    early = ends_early(path, needed)
+    if early is not None:
+        return early
+    if not found:
+        return ReadError(str(path), "the file is empty (0 bytes)", "Copy or download it again")
+    why = f"a NIfTI header takes {needed} bytes, {found} were found"
+    return ReadError(str(path), why, "Copy or download the file again")
 
 
 def field_offset(header: NiftiHeader, name: str) -> tuple[int, np.dtype[Any]]:
