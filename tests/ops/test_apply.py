@@ -47,7 +47,7 @@ def test_a_step_that_cannot_be_applied_is_refused(step: Step, why: str) -> None:
         apply(_volume(), [step])
 
 
-def _example(name: str) -> Step:
+def example(name: str) -> Step:
     params = {
         "crop": {"start": (0, 1, 1), "stop": (2, 3, 4)},
         "orient": {"axcodes": "PIR"},
@@ -75,7 +75,7 @@ def _example(name: str) -> Step:
     return Step(name, params[name])
 
 
-def _fitting(name: str) -> Volume:
+def fitting(name: str) -> Volume:
     """Return a volume that the operation takes."""
     volume = _volume()
     if name in ("frames", "frame", "over_frames"):
@@ -86,11 +86,11 @@ def _fitting(name: str) -> Volume:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_operation_leaves_its_input_adds_one_step_and_replays(name: str) -> None:
-    volume = _fitting(name)
+    volume = fitting(name)
     before = (np.array(volume.data), np.array(volume.affine))
 
-    made = apply(volume, [_example(name)])
-    again = apply(_fitting(name), made.history)
+    made = apply(volume, [example(name)])
+    again = apply(fitting(name), made.history)
 
     np.testing.assert_array_equal(volume.data, before[0])
     np.testing.assert_array_equal(volume.affine, before[1])
