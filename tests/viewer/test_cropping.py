@@ -76,6 +76,35 @@ def test_several_layers_are_cropped_to_the_same_part_of_the_patient(model: Viewe
     assert cropped.shape == (4, 4, 4)
 
 
+@pytest.mark.parametrize("degrees", [0.0, 8.0, 33.0])
+def test_of_a_turned_grid_all_voxels_in_the_box_are_kept_and_none_is_made_up(
+    model: ViewerModel, degrees: float
+) -> None:
+    ct = numbered((40, 40, 40), affine=affine_along("LPS", (1, 1, 1), (0, 0, 0)))
+    grid = rotated(affine_along("RAI", (2, 2, 2), (-60, -60, 60)), degrees)
+    pet = numbered((40, 40, 40), np.int32, grid)
+    layers = show(model, [ct, pet])
+
+    _, made = crop_layers(model, layers, (10, 12, 14), (24, 26, 28))
+
+    cropped = mv.volume_of(made)
+    index = np.argwhere(np.ones(pet.shape, bool))
+    in_ct = nib.affines.apply_affine(np.linalg.inv(ct.affine) @ pet.affine, index)
+    inside = ((in_ct > (9.5, 11.5, 13.5)) & (in_ct < (23.5, 25.5, 27.5))).all(axis=1)
+    assert inside.sum() > 100
+    assert np.isin(np.asarray(pet.data)[tuple(index[inside].T)], cropped.data).all()
+    start = cropped.history[-1].params["start"]
+    stop = cropped.history[-1].params["stop"]
+    expected = nib.Nifti1Image(np.asarray(pet.data), pet.affine).slicer[
+        tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
+    ]
+    np.testing.assert_allclose(cropped.affine, expected.affine)
+    np.testing.assert_array_equal(cropped.data, np.asarray(expected.dataobj))
+    # No more than the turned box's own bounding box needs.
+    sides = np.abs(np.linalg.inv(pet.affine)[:3, :3] @ ct.affine[:3, :3]) @ (14, 14, 14)
+    assert (np.array(cropped.shape) <= sides + 1).all()
+
+
 def test_four_axes_and_colours_stay_whole(model: ViewerModel) -> None:
     frames = Volume(
         np.arange(5 * 6 * 7 * 3, dtype=np.int16).reshape(5, 6, 7, 3),

@@ -40,8 +40,10 @@ def crop_layers(
     layers : sequence of Layer
         Images and labels.
     start, stop : three ints, optional
-        Half-open box of native voxels (i, j, k) of the **first** layer. The others are cropped
-        to their voxels whose centres lie in the same part of the patient.
+        Half-open box of native voxels (i, j, k) of the **first** layer. Every other layer is
+        cropped to the box of its own voxels that holds all whose centres are in the same part
+        of the patient: of a grid that is turned against the first, more around the corners.
+        No value is interpolated.
     region : (4, 4) array, optional
         That part instead: the unit cube to RAS+ mm, as
         :func:`~napari_medvol.views.boxes.region_between` and

@@ -112,10 +112,12 @@ def region_between(low: ArrayLike, high: ArrayLike) -> Affine:
 
 
 def box_within(affine: Affine, shape: Sequence[int], region: Affine, name: str = "layer") -> Box:
-    """Return the voxels of a grid whose centres lie in a region of the patient.
+    """Return the box of a grid that holds every voxel whose centre is in a region of the patient.
 
-    Where the region lies askew to the grid, the smallest box of voxels that holds the region's
-    own bounding box along the grid's axes. What lies outside the grid is left out.
+    Where the grid is turned against the region (:func:`turned_by`), a box of its voxels cannot
+    be the region: it is that of the region's bounding box along the axes of the grid, so that
+    nothing of the region is lost and what lies around its corners comes with it. What is
+    outside the grid is left out.
 
     Parameters
     ----------
@@ -144,6 +146,22 @@ def box_within(affine: Affine, shape: Sequence[int], region: Affine, name: str =
         why = f"the box holds no voxel of it: {found} of {' × '.join(map(str, shape[:3]))}"
         raise StepError(f"crop {name!r}", why, "Move the box onto it, or leave it out")
     return box
+
+
+def turned_by(affine: Affine, region: Affine) -> float:
+    """Return the largest angle, degrees, of a side of a region to the nearest axis of a grid.
+
+    Parameters
+    ----------
+    affine : (4, 4) array
+        Of the grid, RAS+ mm.
+    region : (4, 4) array
+        As :func:`region_of` gives it.
+    """
+    axes = np.eye(4)
+    axes[:3, :3] = affine[:3, :3] / affines.zooms(affine)
+    seen: Affine = np.linalg.inv(axes) @ region
+    return float(affines.obliquity(seen).max())
 
 
 def checked(volume: Volume, box: Box) -> Box:

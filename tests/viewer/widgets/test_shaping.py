@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QApplication
 
 import napari_medvol as mv
 from napari_medvol.viewer.opening import show
-from napari_medvol.viewer.widgets.crop import SELECTED, CropWidget
+from napari_medvol.viewer.widgets.crop import SELECTED, VISIBLE, CropWidget
 from napari_medvol.viewer.widgets.panel import Panel
 from napari_medvol.viewer.widgets.reorient import FROM, RELABEL, ReorientWidget
 from napari_medvol.views.boxes import Box
@@ -201,6 +201,28 @@ def test_fits_to_a_label_to_another_layer_and_to_what_is_no_air() -> None:
     panel.which.value = SELECTED
     panel.crop()
     assert [mv.volume_of(one).shape for one in viewer.layers[-2:]] == [(4, 4, 4)] * 2
+    panel.close()
+
+
+def test_the_angle_of_a_turned_grid_is_read_out_and_of_no_other() -> None:
+    viewer = ViewerModel()
+    straight = [
+        numbered((20, 20, 20), affine=LPS),
+        numbered((9, 9, 9), affine=LPS @ np.diag([2, 2, 2, 1])),
+    ]
+    show(viewer, [*straight, numbered((20, 20, 20), affine=rotated(LPS, 12, (0, 0, 1)))])
+    viewer.layers.selection.active = viewer.layers[0]
+    panel = CropWidget(viewer)
+    for layer in viewer.layers:
+        layer.visible = True
+
+    panel.which.value = VISIBLE
+
+    told = panel.reading.text().splitlines()
+    assert [line for line in told if "turned" in line] == [
+        "turned by 12.0°: holds the whole box, and more around its corners"
+    ]
+    assert told[-1].startswith("turned")
     panel.close()
 
 

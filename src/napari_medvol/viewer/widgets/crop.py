@@ -35,6 +35,7 @@ from napari_medvol.views.boxes import (
     reading,
     region_between,
     region_of,
+    turned_by,
     whole,
 )
 
@@ -50,8 +51,8 @@ _STRAIGHT = 0.01
 class CropWidget(Panel):
     """A box on every canvas, its numbers in voxels and mm, and what the crop becomes.
 
-    The crop acts on the native voxels of the chosen layer; other layers are cropped to their
-    voxels whose centres lie in the same part of the patient.
+    The crop acts on the native voxels of the chosen layer. Another layer is cropped to the box
+    of its own voxels that holds all whose centres are in the same part of the patient.
 
     Parameters
     ----------
@@ -62,6 +63,10 @@ class CropWidget(Panel):
         super().__init__(viewer)
         self.layer = LayerBox(self.viewer, label="Layer")
         self.which = ComboBox(choices=[THIS, SELECTED, VISIBLE], label="Crop")
+        self.which.tooltip = (
+            "Other layers: the box of their own voxels that holds the same part of the patient."
+            " Of a grid that is turned, it holds more around the corners."
+        )
         self.voxels = [_whole_numbers() for _ in range(3)]
         self.mm = [_millimetres() for _ in range(3)]
         self.margin = FloatSpinBox(value=5.0, min=0, max=1000, step=1, label="Margin, mm")
@@ -264,7 +269,8 @@ class CropWidget(Panel):
         except MedVolError as error:
             self.reading.setText(f"{error.why}.")
             return
-        lines = [_read(v, box) for v, box in zip(volumes, boxes, strict=True)]
+        region = region_of(volumes[0].affine, boxes[0])
+        lines = [_read(v, box) + _turned(v, region) for v, box in zip(volumes, boxes, strict=True)]
         self.reading.setText("\n".join(lines))
 
     def _lay_out(self) -> None:
@@ -319,6 +325,14 @@ def _read(volume: Any, box: Box) -> str:
         f"{volume.name or 'layer'} [{box}]\n{_by(told.shape)}, {size} mm,"
         f" {_bytes(told.memory)}\norigin {origin} (RAS mm)"
     )
+
+
+def _turned(volume: Any, region: Any) -> str:
+    """Return what is to be said of a grid that is turned against the box; nothing of others."""
+    angle = turned_by(volume.affine, region)
+    if angle < _STRAIGHT:
+        return ""
+    return f"\nturned by {angle:.1f}°: holds the whole box, and more around its corners"
 
 
 def _bytes(count: int) -> str:
