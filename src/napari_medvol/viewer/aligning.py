@@ -14,12 +14,13 @@ from napari_medvol.ops import apply
 from napari_medvol.ops.move import centre_of
 from napari_medvol.viewer.coordinates import millimetres
 from napari_medvol.viewer.derived import show_result
-from napari_medvol.viewer.layers import moved_record
+from napari_medvol.viewer.layers import layer_data, moved_record
 from napari_medvol.viewer.oblique import put, rename
 from napari_medvol.viewer.onto import fresh_record, onto_reference
-from napari_medvol.viewer.overlaying import laid_of, overlay
+from napari_medvol.viewer.overlaying import Laid, laid_of, overlay
+from napari_medvol.viewer.parts import parts_of
 from napari_medvol.viewer.roles import reference_of
-from napari_medvol.viewer.shown import Shown, metadata, record_of
+from napari_medvol.viewer.shown import Part, Shown, metadata, record_of
 from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.views.geometry_facts import decomposed, matrix_text
 from napari_medvol.volume import Step, Volume
@@ -35,6 +36,8 @@ _SPACE: Final = 3
 
 class Alignment:
     """A layer on its way: where it was, and the pose that it has now.
+
+    The two layers of a complex scan, its magnitude and its phase, go together.
 
     The layer always carries the scan at its present pose, so that saving or measuring it in
     between is right. napari draws turned voxels at a wrong place in 2-D, so the layer is never
@@ -56,8 +59,13 @@ class Alignment:
             why = "is a single picture" if layer.ndim < _SPACE else "is a pyramid of pictures"
             raise LayerError(f"layer {layer.name!r}", why, "Choose a layer of a volume")
         self.viewer, self.layer = viewer, layer
-        self._record = fresh_record(layer)
-        self.base = self._record.volume
+        record = fresh_record(layer)
+        self.base = record.volume
+        #: What stands for the scan, and its record where it was: two layers of complex values.
+        self._records: list[tuple[Layer, Shown]] = [(layer, record)]
+        for part, other in parts_of(viewer, layer).items():
+            if other is not layer:
+                self._records.append((other, _as_at(self.base, other, part)))
         self.volume: Volume = self.base
         self.step: Step | None = None
         if (millimetres(layer.units) != 1).any():
@@ -93,9 +101,13 @@ class Alignment:
             If the step refuses its parameters; the layer stays as it is.
         """
         volume = self.base if step is None else apply(self.base, [step])
-        record = self._record if step is None else moved_record(self._record, volume)
+        records = [
+            (layer, record if step is None else moved_record(record, volume))
+            for layer, record in self._records
+        ]
         self.volume, self.step = volume, step
-        _show(self.viewer, self.layer, record)
+        for layer, record in records:
+            _show(self.viewer, layer, record)
 
     def move_to(self, matrix: ArrayLike) -> None:
         """Give the layer a pose."""
@@ -149,26 +161,43 @@ class Alignment:
 
         The old layer goes back to where it was, and comes back when this is undone.
         """
-        moved, laid, reference = self.volume, laid_of(self.layer), reference_of(self.viewer)
+        moved, reference = self.volume, reference_of(self.viewer)
+        before = [(layer, laid_of(layer)) for layer, _ in self._records]
         self.reset()
-        made = show_result(self.viewer, self.layer, moved, in_place=True)[0]
-        if laid is not None and reference is not None:
-            overlay(
-                self.viewer,
-                made,
-                reference,
-                colormap=laid.base or "hot",
-                opacity=laid.opacity,
-                limits=None if laid.base is None else laid.limits,
-                threshold=laid.threshold,
-                blending=self.layer.blending,
-            )
-        return made
+        made = show_result(self.viewer, self.layer, moved, in_place=True)
+        for (layer, laid), one in zip(before, made, strict=False):
+            if laid is not None and reference is not None:
+                _lay_again(self.viewer, one, reference, laid, layer.blending)
+        return made[0]
 
     def bake(self, resampled: Volume) -> Layer:
         """Show the moved scan on another grid as a new layer; this one goes back, hidden."""
         self.reset()
         return show_result(self.viewer, self.layer, resampled)[0]
+
+
+def _as_at(base: Volume, layer: Layer, part: Part) -> Shown:
+    """Return the record of the other layer of a complex scan, where the scan is."""
+    record = record_of(layer)
+    if record is not None and record.volume is base:
+        return record
+    made: list[Shown] = [options["metadata"]["medvol"] for _, options, _ in layer_data(base)]
+    return next(one for one in made if one.part == part)
+
+
+def _lay_again(
+    viewer: ViewerModel, layer: Layer, reference: Layer, laid: Laid, blending: str
+) -> None:
+    overlay(
+        viewer,
+        layer,
+        reference,
+        colormap=laid.base or "hot",
+        opacity=laid.opacity,
+        limits=None if laid.base is None else laid.limits,
+        threshold=laid.threshold,
+        blending=blending,
+    )
 
 
 def _show(viewer: ViewerModel, layer: Layer, record: Shown) -> None:

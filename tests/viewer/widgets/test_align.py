@@ -35,6 +35,7 @@ from napari_medvol.viewer.widgets.align import AlignWidget
 from napari_medvol.volume import Step, Volume
 from tests.phantoms.volumes import affine_along
 from tests.viewer.scenes import (
+    CT,
     ODD,
     PET,
     PLANES,
@@ -46,7 +47,7 @@ from tests.viewer.scenes import (
     seg,
     settle,
     wait_for,
-)  # fmt: skip
+)
 from tests.viewer.scenes import around as lying_around
 
 pytestmark = pytest.mark.usefixtures("qapp")
@@ -179,9 +180,15 @@ def test_origin_is_typed(pair: Any) -> None:
 
 def mouse(kind: str, position: Any, keys: tuple[str, ...]) -> Any:
     told = SimpleNamespace(
-        type=kind, position=tuple(position), pos=(0, 0), button=1, modifiers=list(keys),
-        handled=False, is_dragging=kind == "mouse_move", view_direction=None,
-    )  # fmt: skip
+        type=kind,
+        position=tuple(position),
+        pos=(0, 0),
+        button=1,
+        modifiers=list(keys),
+        handled=False,
+        is_dragging=kind == "mouse_move",
+        view_direction=None,
+    )
     return ReadOnlyWrapper(told, exceptions=("handled",))
 
 
@@ -282,6 +289,39 @@ def test_what_is_kept_is_undone_and_redone(pair: Any) -> None:
     assert kept not in viewer.layers
     redo(viewer)
     assert volume_of(kept) is moved
+
+
+def test_magnitude_and_phase_go_together_stay_together_and_come_back(tmp_path: Path) -> None:
+    viewer = ViewerModel()
+    values = np.random.default_rng(1).normal(size=(8, 9, 10, 2)).astype(np.float32)
+    echo = Volume(values[..., 0] + 1j * values[..., 1], CT, name="echo")
+    fixed, magnitude, phase = show(viewer, [scan(name="CT"), echo])
+    panel = AlignWidget(viewer)
+    panel.layer.value = phase
+
+    panel.by_hand.shifts[0].value = 9
+    for layer in (magnitude, phase):
+        assert volume_of(layer).affine[0, 3] == pytest.approx(CT[0, 3] + 9)
+    np.testing.assert_allclose(magnitude.extent.world, phase.extent.world)
+    panel.apply()
+
+    assert fixed is viewer.layers[0]
+    kept = list(viewer.layers)[1:]
+    assert [layer.name for layer in kept] == ["echo magnitude", "echo phase"]
+    assert panel.layer.value is kept[1]
+    assert volume_of(kept[0]) is volume_of(kept[1])
+    kept[0].save(str(tmp_path / "moved.nii"), plugin="napari-medvol")
+    back = nib.load(tmp_path / "moved.nii")
+    shifted = CT.copy()
+    shifted[0, 3] += 9
+    np.testing.assert_allclose(back.affine, shifted, atol=1e-4)
+    np.testing.assert_allclose(np.asarray(back.dataobj), echo.data, atol=1e-6)
+    undo(viewer)
+    assert list(viewer.layers) == [fixed, magnitude, phase]
+    assert volume_of(magnitude) is volume_of(phase) is echo
+    redo(viewer)
+    assert list(viewer.layers) == [fixed, *kept]
+    panel.close()
 
 
 def test_baking_gives_the_grid_of_the_reference_and_puts_the_layer_back(pair: Any) -> None:
