@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_medvol.opinion import second_opinion
     from napari_medvol.ops import OPERATIONS, apply
     from napari_medvol.recipe import Recipe
+    from napari_medvol.viewer.likeness import like
     from napari_medvol.viewer.opening import open
     from napari_medvol.viewer.places import from_ras, to_ras
     from napari_medvol.viewer.volumes import volume_of
@@ -34,6 +35,7 @@ __all__ = [
     "convert",
     "export_slices",
     "from_ras",
+    "like",
     "open",
     "read",
     "replay",
@@ -56,6 +58,7 @@ _HOMES = {
     "convert": "napari_medvol.batch",
     "export_slices": "napari_medvol.views.slices",
     "from_ras": "napari_medvol.viewer.places",
+    "like": "napari_medvol.viewer.likeness",
     "open": "napari_medvol.viewer.opening",
     "read": "napari_medvol.formats",
     "replay": "napari_medvol.batch",

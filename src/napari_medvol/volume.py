@@ -8,11 +8,12 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_medvol import affines
 from napari_medvol.affines import Affine
 from napari_medvol.arrays import LazyArray
+from napari_medvol.errors import StepError
 from napari_medvol.report import GeometryReport
 
 Kind = Literal["image", "labels"]
@@ -233,3 +234,72 @@ class Volume:
         """Short enough for a list of volumes."""
         sizes = "×".join(f"{z:g}" for z in self.zooms)
         return f"<Volume {self.name!r} {self.shape} {self.dtype} {sizes} {self.axcodes}>"
+
+
+def like(volume: Volume, data: ArrayLike, *, kind: Kind | None = None, name: str = "") -> Volume:
+    """Return new voxels in the space of a volume, its header kept.
+
+    Parameters
+    ----------
+    volume : Volume
+    data : array
+        (i, j, k, extra axes …, colour), of the volume's shape along i, j, k. Extra axes and
+        colour may be left out; an axis of another length keeps its step, and has no values of
+        its own.
+    kind : {"image", "labels"}, optional
+        That of the volume by default. Of another kind, neither unit, names of labels nor
+        windows stay.
+    name : str
+        That of the volume by default.
+
+    Returns
+    -------
+    Volume
+        Its history has the step ``edit``: nobody knows how the values were made.
+
+    Raises
+    ------
+    StepError
+        If the shape is another.
+    """
+    values: Data = data if isinstance(data, LazyArray) else np.asarray(data)
+    what = f"like {volume.name!r}"
+    if values.shape[:3] != volume.shape[:3] or values.ndim < 3:
+        raise StepError(
+            what,
+            f"the data have the shape {values.shape}, the scan has {volume.shape[:3]} voxels",
+            "Give an array indexed (i, j, k), or resample the scan first",
+        )
+    kept = _axes_like(volume, values.shape[3:])
+    if kept is None:
+        raise StepError(
+            what,
+            f"the data have {values.ndim} axes, the scan has {volume.data.ndim}",
+            "Leave out axes after i, j, k, or make a Volume of your own",
+        )
+    is_same = kind in (None, volume.kind)
+    return volume.derive(
+        Step("edit", {"like": volume.name}),
+        data=values,
+        axes=kept,
+        kind=kind or volume.kind,
+        unit=volume.unit if is_same else "",
+        labels=volume.labels if is_same else (),
+        contours=(),
+        display=volume.display if is_same else Display(),
+        name=name or volume.name,
+    )
+
+
+def _axes_like(volume: Volume, shape: tuple[int, ...]) -> tuple[Axis, ...] | None:
+    """Return a volume's extra axes for data of another shape; None where none fit."""
+    space = [axis for axis in volume.axes if axis.name != "rgb"]
+    known: tuple[tuple[Axis, ...], ...] = (volume.axes, tuple(space), ())
+    axes = next((one for one in known if len(one) == len(shape)), None)
+    if axes is None or (axes and axes[-1].name == "rgb" and shape[-1] not in (3, 4)):
+        return None
+    lengths = zip(axes, shape, strict=True)
+    return tuple(
+        axis if axis.values is None or len(axis.values) == n else replace(axis, values=None)
+        for axis, n in lengths
+    )
