@@ -10,8 +10,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 from napari._vispy.canvas import VispyCanvas
+from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
-from vispy.app.canvas import MouseEvent
 
 import napari_medvol as mv
 from napari_medvol import affines
@@ -65,22 +66,44 @@ def pixel(model: Any, panel: CropWidget, index: tuple[float, ...]) -> tuple[floa
     return float(column), float(row)
 
 
-def drag(model: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Press, move in steps, let go: events as vispy has them."""
-    events = canvas_of(model)._scene_canvas.events
-    pressed = MouseEvent("mouse_press", pos=start, button=1, modifiers=())
-    events.mouse_press(pressed)
-    last = pressed
-    for share in (0.3, 0.7, 1.0):
-        at = tuple(a + share * (b - a) for a, b in zip(start, end, strict=True))
-        last = MouseEvent(
-            "mouse_move", pos=at, buttons=[1], modifiers=(), press_event=pressed, last_event=last
-        )
-        events.mouse_move(last)
-        settle(0.02)
-    events.mouse_release(
-        MouseEvent("mouse_release", pos=end, button=1, modifiers=(), press_event=pressed)
+def look_at(
+    model: Any, panel: CropWidget, one: tuple[float, ...], other: tuple[float, ...], pixels: float
+) -> None:
+    """Zoom until two points of the layer's voxels are so far apart: a mouse has whole pixels."""
+    points = [
+        mv.from_ras(model, affines.apply_affine(panel.state.affine, p)) for p in (one, other)
+    ]
+    shown = [axis - model.dims.ndim + 3 for axis in model.dims.displayed]
+    camera = model.scene.camera
+    camera.zoom = pixels / np.abs(points[1] - points[0])[shown].max()
+    camera.center = (0.0, *np.mean(points, axis=0)[shown])
+    settle()
+
+
+def mouse(model: Any, kind: QEvent.Type, at: tuple[float, float], held: bool) -> None:
+    """Send the canvas what Qt sends it for the left button."""
+    native = canvas_of(model).native
+    place, button = QPointF(*at), Qt.MouseButton.LeftButton
+    event = QMouseEvent(
+        kind,
+        place,
+        native.mapToGlobal(place),
+        Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else button,
+        button if held else Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
     )
+    QApplication.sendEvent(native, event)
+    settle(0.02)
+
+
+def drag(model: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Press, move in steps, let go."""
+    mouse(model, QEvent.Type.MouseMove, start, False)
+    mouse(model, QEvent.Type.MouseButtonPress, start, True)
+    for share in (0.3, 0.7, 1.0):
+        at = (start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1]))
+        mouse(model, QEvent.Type.MouseMove, at, True)
+    mouse(model, QEvent.Type.MouseButtonRelease, end, False)
     settle()
 
 
@@ -146,12 +169,8 @@ def test_the_box_is_dragged_in_an_ortho_view_and_the_cursor_stays(viewer: Any) -
     there = pixel(model, panel, (20, 20, 20))
     drag(model, there, there)
     before = panel.box
-    events = canvas_of(model)._scene_canvas.events
-    pressed = MouseEvent("mouse_press", pos=there, button=1, modifiers=())
-    events.mouse_press(pressed)
-    events.mouse_release(
-        MouseEvent("mouse_release", pos=there, button=1, modifiers=(), press_event=pressed)
-    )
+    mouse(model, QEvent.Type.MouseButtonPress, there, True)
+    mouse(model, QEvent.Type.MouseButtonRelease, there, False)
     assert panel.box == before
     expected = affines.apply_affine(panel.state.affine, (20, 20, 20))
     np.testing.assert_allclose(views.ras, expected, atol=1.01)
@@ -209,14 +228,17 @@ def test_the_seeds_crop_is_dragged_applied_saved_and_read_by_nibabel(
     image.set_qform(SEED, 1)
     nib.save(image, tmp_path / "seed.nii")
     (layer,) = mv.open(viewer, tmp_path / "seed.nii")
+    viewer.window.resize(1100, 900)
     panel = opened(viewer)
     viewer.reset_view()
     settle()
 
-    drag(viewer, pixel(viewer, panel, (-0.5, -0.5, 80)), pixel(viewer, panel, (102.5, 159.5, 80)))
-    drag(
-        viewer, pixel(viewer, panel, (511.5, 511.5, 80)), pixel(viewer, panel, (380.5, 339.5, 80))
-    )
+    for start, end in (
+        ((-0.5, -0.5, 80), (102.5, 159.5, 80)),
+        ((511.5, 511.5, 80), (380.5, 339.5, 80)),
+    ):
+        look_at(viewer, panel, start, end, 400)
+        drag(viewer, pixel(viewer, panel, start), pixel(viewer, panel, end))
     assert str(panel.box) == "103:381, 160:340, 0:175"
     panel.crop()
 
@@ -233,3 +255,92 @@ def test_the_seeds_crop_is_dragged_applied_saved_and_read_by_nibabel(
         mv.volume_of(viewer.layers[-1]).affine @ (0, 0, 0, 1), SEED @ (103, 160, 0, 1)
     )
     assert layer.visible
+
+
+REAL = {
+    "straight": "data/nii_example_ct_sm/example_ct_sm.nii.gz",
+    "oblique": "data/nii_CT_pitch/CT_pitch.nii.gz",
+}
+
+
+def scan_file(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A phantom of which every voxel is its own, or a CT of a patient."""
+    if kind in REAL:
+        path = request.getfixturevalue("data") / REAL[kind]
+        if not path.exists():
+            pytest.skip(f"{path.name} is not among the real scans")
+        return Path(path)
+    affine = affine_along("LAS", (1.1, 1.2, 2.0))
+    values = np.arange(60 * 70 * 40, dtype=np.int32).reshape(60, 70, 40)
+    image = nib.Nifti1Image(values, affine)
+    image.set_qform(affine, 1)
+    nib.save(image, tmp_path / "phantom.nii")
+    return tmp_path / "phantom.nii"
+
+
+def drag_face(
+    viewer: Any, model: Any, panel: CropWidget, shown: tuple[int, int], axis: int, border: int
+) -> None:
+    """Drag the start of the box along a voxel axis to a border, in a plane through its middle.
+
+    Parameters
+    ----------
+    shown : two ints
+        Axes of the patient, R A S, that the plane shows.
+    """
+    affine, box = panel.state.affine, panel.box
+    middle = (np.add(box.start, box.stop) - 1) / 2
+    middle[axis] = box.start[axis] - 0.5
+    place = affines.apply_affine(affine, middle)
+    ortho.cursor_of(viewer).move_to(place)
+    settle(0.05)
+    index_per_mm = np.linalg.inv(affine)[axis, :3]
+    along = max(shown, key=lambda world: abs(index_per_mm[world]))
+    by = np.zeros(3)
+    by[along] = (border - box.start[axis]) / index_per_mm[along]
+    end = tuple(affines.apply_affine(np.linalg.inv(affine), place + by))
+    look_at(model, panel, tuple(middle), end, 90)
+    drag(model, pixel(model, panel, tuple(middle)), pixel(model, panel, end))
+
+
+@pytest.mark.parametrize("kind", ["phantom", *REAL])
+def test_what_is_dragged_in_any_view_is_saved_as_nibabel_slices_it(
+    viewer: Any, kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    path = scan_file(kind, tmp_path, request)
+    image = nib.load(path)
+    (layer,) = mv.open(viewer, path)
+    panel = opened(viewer)
+    views = ortho.show(viewer)
+    settle(0.6)
+    start = [0, 0, 0]
+    # The voxel axes of all these scans run along R, A and S, nearly.
+    for number, (plane, model, shown) in enumerate(
+        (
+            ("axial", viewer, (0, 1)),
+            ("coronal", viewer, (0, 2)),
+            ("sagittal", views.models["sagittal"], (1, 2)),
+        )
+    ):
+        if model is viewer:
+            viewer.dims.order = ORDERS[plane]
+            viewer.reset_view()
+            settle()
+        for axis in shown:
+            start[axis] += 9 + axis
+            drag_face(viewer, model, panel, shown, axis, start[axis])
+            assert panel.box.start == tuple(start), plane
+
+        panel.crop()
+        saved = tmp_path / f"{number}.nii"
+        viewer.layers[-1].save(str(saved), plugin="napari-medvol")
+
+        back = nib.load(saved)
+        expected = image.slicer[tuple(slice(n, None) for n in start)]
+        assert back.shape == expected.shape
+        np.testing.assert_allclose(back.affine, expected.affine, atol=1e-4)
+        np.testing.assert_array_equal(np.asarray(back.dataobj), np.asarray(expected.dataobj))
+        assert back.get_data_dtype() == image.get_data_dtype()
+        for code in ("qform_code", "sform_code"):
+            assert int(back.header[code]) == int(image.header[code])
+    assert panel.layer.value is layer

@@ -38,7 +38,7 @@ from tests.viewer.scenes import (
     seg,
     settle,
     wait_for,
-)  # fmt: skip
+)
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
