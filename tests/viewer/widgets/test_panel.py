@@ -277,6 +277,23 @@ class TestLayerBox:
         assert box.value is new
         assert heard == [new]
 
+    @pytest.mark.parametrize("nullable", [False, True])
+    def test_layers_of_one_name_are_all_offered_whatever_they_were_called(
+        self, nullable: bool
+    ) -> None:
+        viewer = ViewerModel()
+        a, b, c = (viewer.add_image(IMAGE, name=name) for name in "abc")
+        box = LayerBox(viewer, nullable=nullable)
+        box.value = b
+
+        for layer, name in ((a, "b"), (c, "b"), (b, "a"), (c, "a"), (a, "a (2)"), (a, "c")):
+            layer.name = name
+            assert box.value is b
+            assert [layer for layer in box.choices if layer is not None] == [a, b, c]
+        for layer in (a, b, c):
+            box.value = layer
+            assert box.value is layer
+
     def test_none_is_a_choice_only_where_it_was_asked_for(self) -> None:
         viewer = ViewerModel()
         image = viewer.add_image(IMAGE)

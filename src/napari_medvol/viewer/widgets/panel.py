@@ -269,22 +269,24 @@ class LayerBox(ComboBox):
             return
         before = self.value
         self._shown = offered
-        names_of_others = [name for name, layer in offered if layer is not before]
         with self.changed.blocked():
             # magicgui tells choices by their names, and a name may have gone to another layer.
+            self.choices = ()
             super().reset_choices()
-            kept = before is not None and any(layer is before for _, layer in offered)
-            if kept:
+            if any(layer is before for _, layer in offered):
                 self.value = before
-            elif before is not None and self.current_choice in names_of_others:
-                self.value = None if self._nullable else offered[0][1]
         if self.value is not before:
             self.changed.emit(self.value)
 
     def _offered(self, *_: Any) -> Iterator[tuple[str, Layer]]:
+        """Yield the layers, each under a name of its own: napari lets two be called the same."""
+        taken: set[str] = set()
         for layer in self._viewer.layers:
             if isinstance(layer, self._classes):
-                yield layer.name, layer
+                names = (layer.name, *(f"{layer.name} ({n})" for n in range(2, len(taken) + 3)))
+                name = next(name for name in names if name not in taken)
+                taken.add(name)
+                yield name, layer
 
 
 def _of_name(error: MedVolError) -> str:
