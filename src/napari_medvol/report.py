@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -44,7 +45,8 @@ class SliceSource(NamedTuple):
     instance_uid : str
         SOP Instance UID (0008,0018), empty outside DICOM.
     position : float
-        Distance along the slice normal, mm. PS3.3 C.7.6.2.1.1.
+        Distance along the slice normal, mm. PS3.3 C.7.6.2.1.1. Of a plane that no file holds,
+        where the grid has it.
     residual : float
         Distance of the slice from the even grid that the affine describes, mm.
     """
@@ -55,6 +57,14 @@ class SliceSource(NamedTuple):
     instance_uid: str = ""
     position: float = float("nan")
     residual: float = 0.0
+
+    def __str__(self) -> str:
+        """Say in words which file holds the plane, or that none does, and where it lies."""
+        at = f", {self.position:.4g} mm along the slice normal" if isfinite(self.position) else ""
+        if not self.file:
+            return f"plane {', '.join(map(str, self.plane))}: no file holds it{at}"
+        frame = f", frame {self.frame}" if self.frame else ""
+        return f"plane {', '.join(map(str, self.plane))}: {self.file}{frame}{at}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,10 @@ class GeometryReport:
         """Read as a person would."""
         lines = [f"Geometry from {self.source or 'nowhere'}"]
         if self.sort_key:
-            lines.append(f"{len(self.slices)} slices sorted by {self.sort_key}")
+            held = sum(bool(row.file) for row in self.slices)
+            left = len(self.slices) - held
+            others = f"; {left} {'plane is' if left == 1 else 'planes are'} in no file"
+            lines.append(f"{held} slices sorted by {self.sort_key}{others if left else ''}")
         if self.spacing is not None:
             lines.append(
                 f"slice spacing {self.spacing:.4f} mm,"

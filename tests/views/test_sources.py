@@ -45,7 +45,25 @@ def test_a_missing_slice_has_no_file(tmp_path: Path) -> None:
     paths[2].unlink()
     (volume,) = read(tmp_path)
 
-    assert source_of(volume, (0, 0, 2)).file == ""
+    missing = source_of(volume, (0, 0, 2))
+    apart = source_of(volume, (0, 0, 3)).position - source_of(volume, (0, 0, 1)).position
+    assert missing.file == ""
+    assert missing.position == pytest.approx(source_of(volume, (0, 0, 1)).position + apart / 2)
+    said = f"plane 2: no file holds it, {missing.position:.4g} mm along the slice normal"
+    assert str(missing) == said
+    assert str(source_of(volume, (0, 0, 3))).startswith(f"plane 3: {paths[3]}, ")
+    assert "\n4 slices sorted by" in str(volume.report)
+    assert "; 1 plane is in no file\n" in str(volume.report)
+
+
+def test_whole_numbers_of_any_type_are_an_index_and_fractions_are_none(tmp_path: Path) -> None:
+    write_series(tmp_path, np.zeros((5, 4, 4), np.int16))
+    (volume,) = read(tmp_path)
+
+    assert source_of(volume, (0.0, np.int8(1), np.float32(2))) == source_of(volume, (0, 1, 2))  # type: ignore[arg-type]
+    for index in ((0.5, 0, 1), (0, 0, 1.5), (0, 0, float("nan")), ("a", 0, 0)):
+        with pytest.raises(MedVolError, match="whole numbers"):
+            source_of(volume, index)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("index", [(0, 0, 5), (-1, 0, 0), (0, 0, 0, 0)])

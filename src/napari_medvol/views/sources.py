@@ -23,24 +23,25 @@ def source_of(volume: Volume, index: Sequence[int]) -> SliceSource:
         As it was read, or changed by operations since: a plane that was interpolated leads to
         the nearest file.
     index : sequence of int
-        (i, j, k) and then the extra axes; extra axes left out count as 0.
+        (i, j, k) and then the extra axes; extra axes left out count as 0. Whole numbers: what
+        lies between two voxels may lie between two files.
 
     Returns
     -------
     SliceSource
         With an empty `file` where no file holds the plane: a missing slice, or one that was
-        interpolated.
+        interpolated. Printed, it says so, and where the plane lies.
 
     Raises
     ------
     StepError
-        If the index is not inside the volume, or the volume was moved by hand, or made of
+        If the index is no voxel of the volume, or the volume was moved by hand, or made of
         several planes each, since it was read.
     """
     what = f"source of voxel {tuple(index)} of {volume.name!r}"
     n_axes = len(volume.shape) - volume.is_rgb
-    whole = (*index, *([0] * (n_axes - len(index))))
     sizes = volume.shape[:n_axes]
+    whole = (*_whole(index, what), *([0] * (n_axes - len(index))))
     if len(whole) != n_axes or not all(0 <= a < n for a, n in zip(whole, sizes, strict=True)):
         raise StepError(what, f"the volume has shape {sizes}", "Indices count from 0")
     rows = volume.report.slices
@@ -55,6 +56,17 @@ def source_of(volume: Volume, index: Sequence[int]) -> SliceSource:
     if number < len(rows) and rows[number].plane == plane:
         return rows[number]
     return next((row for row in rows if row.plane == plane), SliceSource(plane, ""))
+
+
+def _whole(index: Sequence[float], what: str) -> tuple[int, ...]:
+    """Return whole numbers, whatever their type."""
+    try:
+        if all(float(n).is_integer() for n in index):
+            return tuple(int(n) for n in index)
+    except (TypeError, ValueError):
+        pass
+    why = "a voxel has whole numbers as its index"
+    raise StepError(what, why, "Round it to the voxel that you mean")
 
 
 def _only_file(volume: Volume, what: str) -> str:

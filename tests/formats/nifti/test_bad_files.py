@@ -180,7 +180,7 @@ def test_a_stream_that_ends_early_is_said_to(suffix: str, tmp_path: Path) -> Non
         formats.read(path)
 
     path.write_bytes(whole[: -len(whole) // 10])
-    with pytest.raises(ReadError, match=r"ends early, after \d+ bytes unpacked; \d{6} were"):
+    with pytest.raises(ReadError, match=r"ends early, after \d+ bytes unpacked; \d+ were"):
         np.asarray(formats.read(path)[0].data)
 
     path.write_bytes(compressor_of(path)(header_bytes((2, 2, 2), 4)[:100]))

@@ -267,13 +267,13 @@ def _slice_rows(stack: Stack, frames: tuple[Frame | None, ...]) -> tuple[SliceSo
         residuals.get(slot, 0.0) if isinstance(slot, int) else 0.0
         for slot in (*slots, *[None] * (n_slices - len(slots)))
     ]
-    alongs = _alongs(frames, normal)
+    alongs = _with_lost(_alongs(frames, normal), n_slices)
     rows = []
     for number, frame in enumerate(frames):
         repeat, k = divmod(number, n_slices)
         plane = (k, *extras[repeat])
         if frame is None:
-            rows.append(SliceSource(plane, ""))
+            rows.append(SliceSource(plane, "", position=alongs[number]))
             continue
         rows.append(
             SliceSource(
@@ -293,6 +293,16 @@ def _alongs(frames: Sequence[Frame | None], normal: Points | None) -> list[float
     nowhere = np.full(3, np.nan)
     places = np.array([nowhere if f is None or f.position is None else f.position for f in frames])
     return [float("nan")] * len(frames) if normal is None else (places @ normal).tolist()
+
+
+def _with_lost(alongs: list[float], n_slices: int) -> list[float]:
+    """Return the distances with those of images that are lost: the grid is even."""
+    known = np.isfinite(alongs)
+    if known.all() or np.unique(np.flatnonzero(known) % n_slices).size < 2:
+        return alongs
+    k = np.arange(len(alongs)) % n_slices
+    step, first = np.polyfit(k[known], np.asarray(alongs)[known], 1)
+    return np.where(known, alongs, k * step + first).tolist()
 
 
 def with_names_apart(volumes: Sequence[Volume]) -> list[Volume]:
