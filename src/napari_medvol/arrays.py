@@ -153,7 +153,12 @@ class LazyArray(ArrayLike):
         elif isinstance(self.store.source, RegionSource) and self._is_thin():
             values = self.store.source.read_region(store_index)
         else:
-            values = self._gather(store_index)
+            # Beyond the memory budget.
+            values = self._gather(store_index, self.store.plane)
+        return self._in_order(values)
+
+    def _in_order(self, values: Array) -> Array:
+        """Return values in the order of the store's axes in that of this array's."""
         kept = sorted(axis.store_axis for axis in self._axes)
         order = [kept.index(axis.store_axis) for axis in self._axes]
         return np.asarray(values).transpose(order)
@@ -186,6 +191,20 @@ class LazyArray(ArrayLike):
         part = self.view(index)
         return self.store.has(part._plane_numbers(part._store_index()))  # noqa: SLF001
 
+    def planes(self, index: Any) -> list[int]:
+        """Return the numbers of the planes of the store that `index` needs."""
+        part = self.view(index)
+        return list(part._plane_numbers(part._store_index())) if part.size else []  # noqa: SLF001
+
+    def known(self, index: Any, blank: Any = 0) -> Array:
+        """Return what of `index` is in memory, and `blank` elsewhere; reads nothing.
+
+        A new array: what comes in later is not in it.
+        """
+        part = self.view(index)
+        found = part._gather(part._store_index(), self.store.peek, blank)  # noqa: SLF001
+        return part._in_order(found)  # noqa: SLF001
+
     def _store_index(self) -> tuple[slice | int, ...]:
         index: list[slice | int] = [self._fixed.get(a, 0) for a in range(len(self.store.shape))]
         for axis in self._axes:
@@ -213,11 +232,15 @@ class LazyArray(ArrayLike):
         )
         return self.size * 8 <= touched * inner
 
-    def _gather(self, store_index: tuple[slice | int, ...]) -> Array:
-        """Read plane by plane into a new array, for scans beyond the memory budget."""
+    def _gather(
+        self,
+        store_index: tuple[slice | int, ...],
+        plane_of: Callable[[int], Array | None],
+        blank: Any = 0,
+    ) -> Array:
+        """Put together a new array plane by plane, `blank` where there is none."""
         n_outer = len(self.store.source.outer)
         inner = store_index[n_outer:]
-        planes = (self.store.plane(number)[inner] for number in self._plane_numbers(store_index))
         shape = [
             len(range(n)[p])
             for p, n in zip(store_index, self.store.shape, strict=True)
@@ -225,8 +248,9 @@ class LazyArray(ArrayLike):
         ]
         n_kept_outer = sum(isinstance(p, slice) for p in store_index[:n_outer])
         out = np.empty((prod(shape[:n_kept_outer]), *shape[n_kept_outer:]), dtype=self.dtype)
-        for row, plane in enumerate(planes):
-            out[row] = plane
+        for row, number in enumerate(self._plane_numbers(store_index)):
+            plane = plane_of(number)
+            out[row] = blank if plane is None else plane[inner]
         return out.reshape(shape)
 
 

@@ -163,6 +163,14 @@ class PlaneStore:
         with self._changed:
             return all(self._state[n] == _READY or n in self._kept for n in numbers)
 
+    def peek(self, number: int) -> Array | None:
+        """Return plane `number` if it is in memory, else None; reads nothing, waits for nobody."""
+        with self._changed:
+            if number in self._kept:
+                return self._kept[number]
+            is_there = self._resident is not None and self._state[number] == _READY
+        return self._slot(number) if is_there else None
+
     def plane(self, number: int) -> Array:
         """Return plane `number`, shape ``inner``; not to be written to."""
         if self.stays_in_memory:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from napari_medvol.viewer.arriving import let_arrive, rest
 from napari_medvol.viewer.oblique import show_face
 from napari_medvol.viewer.painting import make_paintable
 from napari_medvol.viewer.shown import record_of
@@ -41,8 +42,12 @@ def follow(viewer: ViewerModel, *, stand: bool = True) -> None:
     def on_inserted(event: Any) -> None:
         _prepare(event.value, viewer.dims.ndisplay)
 
+    def on_removed(event: Any) -> None:
+        rest(event.value)
+
     _before_napari(viewer.dims.events.ndisplay, on_ndisplay)
     _before_napari(viewer.layers.events.inserted, on_inserted)
+    viewer.layers.events.removed.connect(on_removed)
     if stand:
         _stand(viewer)
 
@@ -59,6 +64,7 @@ def _stand(viewer: ViewerModel) -> None:
 def _prepare(layer: Layer, ndisplay: int) -> None:
     """Give a new layer its face, a brush that works, and contrast sliders that reach."""
     make_paintable(layer)
+    let_arrive(layer)
     show_face(layer, ndisplay)
     record = record_of(layer)
     if record is not None and record.reach is not None and hasattr(layer, "contrast_limits"):

@@ -5,24 +5,32 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from napari_medvol.arrays import LazyArray
 from napari_medvol.errors import MedVolError
 from napari_medvol.formats import read
 from napari_medvol.stores import PlaneStore
 from napari_medvol.viewer import notify
+from napari_medvol.viewer.contrast import contrast_limits, contrast_reach
 from napari_medvol.viewer.following import follow
 from napari_medvol.viewer.layers import LayerData, layer_data
 from napari_medvol.viewer.settings import oblique_setting
 from napari_medvol.viewer.shown import Oblique
-from napari_medvol.viewer.window import application, later
+from napari_medvol.viewer.waiting import CancelledError, waited_for
+from napari_medvol.viewer.window import application, is_live, later
 from napari_medvol.views.series import largest
 from napari_medvol.volume import Volume
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
+
+    from napari_medvol.formats.row import Progress
 
 PathLike = str | os.PathLike[str]
 
@@ -110,20 +118,51 @@ def _lies_over(volume: Volume, shown: Volume) -> bool:
 
 
 def _readable(volumes: Sequence[Volume]) -> list[Volume]:
-    """Return the volumes that hold a plane that can be read; tell of the others."""
-    kept: list[Volume] = []
-    failed: list[MedVolError] = []
-    for volume in volumes:
+    """Return the volumes that hold a plane that can be read; tell of the others.
+
+    A window stays alive meanwhile; none are returned where a person does not wait for them.
+    """
+    if is_live():
         try:
-            check_readable(volume)
-            kept.append(volume)
-        except MedVolError as error:
-            failed.append(error)
-    if failed and not kept:
+            found = waited_for("First pictures", partial(_first_look, volumes), "scans")
+        except CancelledError:
+            return []
+    else:
+        found = [_wrong_with(volume) for volume in volumes]
+    failed = [error for error in found if error is not None]
+    if failed and len(failed) == len(volumes):
         raise failed[0]
     for refused in failed:
         notify.fail(refused)
-    return kept
+    return [volume for volume, error in zip(volumes, found, strict=True) if error is None]
+
+
+def _first_look(volumes: Sequence[Volume], progress: Progress) -> list[MedVolError | None]:
+    """Read what layers are made from; return what was wrong with each volume, if anything.
+
+    The planes stay in memory, so that making the layers decodes nothing. Runs in a thread.
+    """
+    found: list[MedVolError | None] = []
+    for number, volume in enumerate(volumes):
+        progress(number, len(volumes))
+        found.append(_wrong_with(volume))
+        # Whoever makes the layer is told of it, or leaves the plane blank.
+        with suppress(MedVolError):
+            if found[-1] is not None:
+                continue
+            if volume.kind == "labels":
+                np.asarray(volume.data)
+            else:
+                contrast_reach(volume, contrast_limits(volume))
+    return found
+
+
+def _wrong_with(volume: Volume) -> MedVolError | None:
+    try:
+        check_readable(volume)
+    except MedVolError as error:
+        return error
+    return None
 
 
 def check_readable(volume: Volume) -> None:

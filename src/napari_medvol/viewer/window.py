@@ -17,6 +17,19 @@ def application() -> Any:
     return QApplication.instance()
 
 
+def is_live() -> bool:
+    """Return whether Qt handles events: a person is at the window, and no script waits.
+
+    Commands of a script, a test or a notebook's cell run outside of Qt's loop.
+    """
+    if application() is None:
+        return False
+    from qtpy.QtCore import QThread
+
+    thread = QThread.currentThread()
+    return thread is not None and thread.loopLevel() > 0
+
+
 def has_window() -> bool:
     """Return whether napari has a window, on the screen or soon."""
     if application() is None:

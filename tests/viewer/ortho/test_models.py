@@ -332,3 +332,33 @@ def test_a_tool_is_offered_in_the_planes_and_labels_keep_their_names(
         twin = ortho.models[plane].layers[0]
         assert (str(twin.mode), twin.brush_size, twin.selected_label) == ("paint", 7, 3)
         assert list(twin.features["name"]) == ["liver"]
+
+
+def test_layers_that_a_person_adds_come_one_view_at_a_time_and_in_order(
+    viewer: ViewerModel, opened: list[Ortho], qapp: Any
+) -> None:
+    from qtpy.QtCore import QEventLoop, QTimer
+
+    ortho = Ortho(viewer)
+    opened.append(ortho)
+    ortho.show_volume()
+    loop = QEventLoop()
+    heard: list[bool] = []
+    ortho.mirror.added.connect(heard.append)
+    ortho.mirror.added.connect(lambda is_last: loop.quit() if is_last else None)
+
+    def add() -> None:
+        for name in ("one", "two", "three"):
+            put(viewer, marked(affine_along("LPS"), name=name))
+        viewer.layers.move(2, 0)
+        viewer.layers.remove("two")
+
+    QTimer.singleShot(0, add)
+    QTimer.singleShot(20_000, loop.quit)
+    loop.exec()
+
+    assert heard.count(True) == 1
+    assert len(heard) == 8
+    for model in ortho.models.values():
+        assert [layer.name for layer in model.layers] == ["three", "one"]
+        np.testing.assert_array_equal(model.dims.point, viewer.dims.point)

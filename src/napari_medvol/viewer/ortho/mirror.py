@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from psygnal import Signal
+
+from napari_medvol.viewer.arriving import arrival_of
 from napari_medvol.viewer.ortho.twins import Twins
+from napari_medvol.viewer.window import is_live, later
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
+
+
+#: ms between the views that a new layer is put into.
+_BREATH_MS: Final = 10
 
 
 class Mirror:
@@ -24,12 +32,20 @@ class Mirror:
         The one that leads.
     on_turned : callable
         Called when another way of showing a layer was chosen.
+
+    Attributes
+    ----------
+    added : Signal
+        Emits when a view got a layer a while after the viewer did; True for the last one.
     """
+
+    added = Signal(bool)
 
     def __init__(self, viewer: ViewerModel, on_turned: Callable[[], None]) -> None:
         self._viewer, self._on_turned = viewer, on_turned
         self._models: list[ViewerModel] = []
         self._twins: dict[Layer, Twins] = {}
+        self._to_come: list[tuple[Layer, ViewerModel]] = []
         for layer in viewer.layers:
             self._twins[layer] = Twins(layer, viewer, on_turned)
         events = viewer.layers.events
@@ -63,6 +79,7 @@ class Mirror:
             twins.close()
         self._twins.clear()
         self._models.clear()
+        self._to_come.clear()
 
     def twin(self, layer: Layer, model: ViewerModel) -> Layer | None:
         """Return the twin of a layer in a viewer."""
@@ -82,9 +99,45 @@ class Mirror:
     def _on_inserted(self, event: Any) -> None:
         layer = event.value
         twins = self._twins[layer] = Twins(layer, self._viewer, self._on_turned)
-        for model in self._models:
-            twins.add(model, min(event.index, len(model.layers)))
-        self._select()
+        if not is_live():
+            for model in self._models:
+                self._add(twins, model)
+            self._select()
+            return
+        # Each view takes as long as a layer of napari does: the window answers in between.
+        is_first = not self._to_come
+        self._to_come += [(layer, model) for model in self._models]
+        if is_first:
+            later(0, self._add_next)
+
+    def finish(self) -> None:
+        """Put all layers where they belong, and wait for the planes that they show."""
+        while self._to_come:
+            self._add_next(goes_on=False)
+        for twins in self._twins.values():
+            for twin in twins.of.values():
+                arrival = arrival_of(twin)
+                if arrival is not None:
+                    arrival.finish()
+
+    def _add_next(self, goes_on: bool = True) -> None:
+        """Put a layer into the view whose turn it is."""
+        while self._to_come:
+            layer, model = self._to_come.pop(0)
+            twins = self._twins.get(layer)
+            if twins is not None and model in self._models and model not in twins.of:
+                self._add(twins, model)
+                self._select()
+                self.added.emit(not self._to_come)
+                break
+        if self._to_come and goes_on:
+            later(_BREATH_MS, self._add_next)
+
+    def _add(self, twins: Twins, model: ViewerModel) -> None:
+        """Put a twin above those of the layers that lie below its layer."""
+        layers = list(self._viewer.layers)
+        below = layers[: layers.index(twins.layer)]
+        twins.add(model, sum(model in self._twins[layer].of for layer in below))
 
     def _on_removed(self, event: Any) -> None:
         twins = self._twins.pop(event.value, None)
@@ -93,8 +146,8 @@ class Mirror:
 
     def _on_reordered(self, event: Any = None) -> None:
         for model in self._models:
-            for index, layer in enumerate(self._viewer.layers):
-                twin = self.twin(layer, model)
+            twins = [self.twin(layer, model) for layer in self._viewer.layers]
+            for index, twin in enumerate(twin for twin in twins if twin is not None):
                 now = model.layers.index(twin)
                 if now != index:
                     model.layers.move(now, index)

@@ -119,6 +119,7 @@ class Ortho:
         for layer in self.viewer.layers:
             make_paintable(layer)
         self.mirror = Mirror(self.viewer, self._write)
+        self.mirror.added.connect(self._on_added)
         for view, model in self.models.items():
             follow(model, stand=False)
             self._prepare(view, model)
@@ -150,6 +151,7 @@ class Ortho:
         self.cursor.moved.disconnect(self._on_moved)
         self.cursor.rest()
         self.options.events.disconnect(self._on_option)
+        self.mirror.added.disconnect(self._on_added)
         self.mirror.close()
         for model in self.models.values():
             model.layers.clear()
@@ -268,6 +270,13 @@ class Ortho:
         if len(self.viewer.layers) <= 1:
             self.fit()
             self._from_front()
+
+    def _on_added(self, is_last: bool) -> None:
+        """Go on where views get their layers one after the other."""
+        if is_last:
+            self._on_layers()
+        else:
+            self._stand()
 
     def _from_front(self) -> None:
         """Look at the volume from the front, head up."""

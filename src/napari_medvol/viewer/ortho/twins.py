@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from napari_medvol.viewer.arriving import arrival_of, is_at_hand
 from napari_medvol.viewer.oblique import settle
 from napari_medvol.viewer.ortho.items import HAS_ITEMS, copy_items, is_of_items
-from napari_medvol.viewer.ortho.readiness import is_at_hand
 from napari_medvol.viewer.shown import record_of
 from napari_medvol.viewer.volumes import movement
 from napari_medvol.viewer.window import later
@@ -67,9 +67,14 @@ class Twins:
     def add(self, model: ViewerModel, index: int) -> None:
         """Put a twin of the layer into a viewer, at `index` of its layers."""
         twin = twin_of(self.layer, model.dims.ndisplay)
-        if twin.visible and not self._visible_in(model):
-            twin.visible = False
+        if self._visible_in(model):
+            with twin._block_refresh():  # noqa: SLF001 - it is sliced when it is in its viewer
+                twin.visible = True
         model.layers.insert(index, twin)
+        drawn = getattr(twin, "_slice", None)
+        if twin.visible and getattr(drawn, "empty", False):
+            # A viewer that stands at the origin takes a new layer for sliced already.
+            twin.refresh()
         self.of[model] = twin
         self._equip(twin, model)
         twin.events.connect(self._on_event)
@@ -213,6 +218,10 @@ class Twins:
         dims = self._dims_of(source)
         now = (dims.point, dims.order, dims.ndisplay, id(source.data))
         before, self._drawn_at[source] = self._drawn_at.get(source), now
+        arrival = arrival_of(source)
+        if arrival is not None and arrival.is_drawing:
+            # The others wait for planes of their own.
+            return
         if before == now and not is_of_items(source):
             self._draw_others(source, whole=True)
 
@@ -239,11 +248,14 @@ class Twins:
 
 
 def twin_of(layer: Layer, ndisplay: int) -> Layer:
-    """Return a layer that shows the same array as another in `ndisplay` dimensions."""
+    """Return a layer that shows the same array as another in `ndisplay` dimensions.
+
+    Hidden: a layer that is visible when it is made reads a plane that nobody asked for.
+    """
     from napari.layers import Layer
 
     data, state, _ = layer.as_layer_data_tuple()
-    twin = Layer.create(data, state, _kind(layer))
+    twin = Layer.create(data, {**state, "visible": False}, _kind(layer))
     # Drawn when it comes into its viewer: until then it takes itself for two-dimensional.
     with twin._block_refresh():  # noqa: SLF001 - napari has no other way to wait
         place(layer, twin, ndisplay)

@@ -57,6 +57,7 @@ class OrthoWidget(Panel):
         self.connect(self._poll.timeout, self._look_for_voxels)
         self.connect(self.ortho.maximised, self._on_maximised)
         self.connect(self.viewer.layers.events.inserted, self._wait_for_voxels)
+        self.connect(self.ortho.mirror.added, self._on_added)
         self.at_close(self._let_go)
         _open[self.viewer] = self
         # The planes first: a volume takes longer to draw.
@@ -69,7 +70,11 @@ class OrthoWidget(Panel):
             QTimer.singleShot(0, partial(_keep_in_window, parent))
 
     def picture(self) -> NDArray[np.uint8]:
-        """Return what the views show, (height, width, 4), as they are laid out."""
+        """Return what the views show, (height, width, 4), as they are laid out.
+
+        Waits for planes that are still being read.
+        """
+        self.ortho.mirror.finish()
         if self.ortho.alone:
             return self.panes[self.ortho.alone].picture()
         pictures = [self.panes[view].picture() for view in VIEWS]
@@ -171,6 +176,9 @@ class OrthoWidget(Panel):
             names = ", ".join(layer.name for layer in waiting)
             self.say(f"3-D waits for {names}: not all of it is in memory")
             self._poll.start()
+
+    def _on_added(self, _: bool) -> None:
+        self._wait_for_voxels()
 
     def _look_for_voxels(self) -> None:
         self.ortho.mirror.show_what_is_ready()
