@@ -14,6 +14,7 @@ from typing import Any, Final
 from napari_medvol.errors import StepError
 from napari_medvol.ops.chunks import Tell, share, unheard
 from napari_medvol.ops.crop import crop
+from napari_medvol.ops.forget import forget_qform
 from napari_medvol.ops.frames import frame, frames, over_frames, slab
 from napari_medvol.ops.move import align_centres, move, set_origin
 from napari_medvol.ops.orient import orient
@@ -40,7 +41,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
     {
         operation.__name__: operation
         for operation in (
-            crop, orient, relabel, move, set_origin, align_centres, resample, resize, downsample,
+            crop, orient, relabel, forget_qform, move, set_origin, align_centres, resample, resize, downsample,
             world_aligned, astype, round_values, scale, rescale, window, clip, part, as_kind,
             frames, frame, over_frames, slab,
         )

@@ -14,37 +14,44 @@ Array = NDArray[Any]
 Filter = Callable[[Array, int], Array]
 
 
-def along_axes(values: Array, filters: Sequence[Filter | None], progress: Tell = unheard) -> None:
-    """Replace `values` by what filters make of them along their first three axes.
+def along_axes(
+    voxels: Array, out: Array, filters: Sequence[Filter | None], progress: Tell = unheard
+) -> None:
+    """Write what filters make of voxels along their three axes, one after another.
 
     The values are those of the same filters on the whole array: lines of voxels do not know
     each other, so they can be taken in any portions.
 
     Parameters
     ----------
-    values : (i, j, k) array of float or complex
-        Changed in place.
+    voxels : (i, j, k) array
+    out : (i, j, k) array of float or complex
+        i fastest in memory.
     filters : three callables or None
         ``filter(part, axis)`` returns as many values, filtered along that axis.
     progress : callable, optional
-        What it raises ends the work; `values` are half-made then, and of no use.
+        What it raises ends the work; `out` is half-made then, and of no use.
     """
-    wanted = [(axis, one) for axis, one in enumerate(filters) if one is not None]
-    for number, (axis, one) in enumerate(wanted):
-        across = 1 if axis == 2 else 2
-        _along(values, axis, across, one, share(progress, number, len(wanted)))
+    # Turned, because scipy gives results whose last axis is the fastest.
+    of_k, of_j, of_i = filters[2], filters[1], filters[0]
+    source, target = voxels.T, out.T
+    n_planes, n_rows, _ = target.shape
+    planes = max(1, AT_ONCE * n_planes // max(out.size, 1))
+    rows = max(1, AT_ONCE * n_rows // max(out.size, 1))
 
+    def in_plane(first: int) -> None:
+        part = source[first : first + planes].astype(out.dtype)
+        for one, axis in ((of_i, 2), (of_j, 1)):
+            part = part if one is None else one(part, axis)
+        target[first : first + planes] = part
 
-def _along(values: Array, axis: int, across: int, one: Filter, progress: Tell) -> None:
-    length = values.shape[across]
-    step = max(1, AT_ONCE * length // max(values.size, 1))
+    def across(first: int) -> None:
+        part = np.ascontiguousarray(target[:, first : first + rows])
+        target[:, first : first + rows] = part if of_k is None else of_k(part, 0)
 
-    def work(first: int) -> None:
-        part: list[slice] = [slice(None)] * 3
-        part[across] = slice(first, first + step)
-        values[tuple(part)] = one(np.ascontiguousarray(values[tuple(part)]), axis)
-
-    side_by_side(work, range(0, length, step), progress)
+    side_by_side(in_plane, range(0, n_planes, planes), share(progress, 0, 2))
+    if of_k is not None:
+        side_by_side(across, range(0, n_rows, rows), share(progress, 1, 2))
 
 
 def blurred(voxels: Array, sigma: Sequence[float], progress: Tell = unheard) -> Array:
@@ -73,8 +80,8 @@ def blurred(voxels: Array, sigma: Sequence[float], progress: Tell = unheard) -> 
             gaussian_filter1d(part, width, axis=axis, mode="nearest")
         )
 
-    wide = voxels.astype(blurred_type(voxels.dtype), order="F")
-    along_axes(wide, [gaussian(width) for width in sigma], progress)
+    wide = np.empty(voxels.shape, blurred_type(voxels.dtype), order="F")
+    along_axes(voxels, wide, [gaussian(width) for width in sigma], progress)
     return wide
 
 
@@ -102,12 +109,16 @@ def spline_coefficients(voxels: Array, pad: int, progress: Tell = unheard) -> Ar
     from scipy.ndimage import spline_filter1d
 
     padded = np.empty([n + 2 * pad for n in voxels.shape], order="F")
-    edge = [np.arange(-pad, n + pad).clip(0, n - 1) for n in voxels.shape]
-    for at, k in enumerate(edge[2]):
-        padded[:, :, at] = voxels[:, :, k][np.ix_(*edge[:2])]
+    i, j, k = (np.arange(-pad, n + pad).clip(0, n - 1) for n in voxels.shape)
+    for at, plane in enumerate(k):
+        progress(at, 5 * len(k))
+        padded[:, :, at] = voxels[:, :, plane][np.ix_(i, j)]
 
     def fit(part: Array, axis: int) -> Array:
         return np.asarray(spline_filter1d(part, 3, axis=axis, mode="nearest"))
 
-    along_axes(padded, (fit, fit, fit), progress)
+    def rest(done: int, total: int) -> None:
+        progress(total + 4 * done, 5 * total)
+
+    along_axes(padded, padded, (fit, fit, fit), rest)
     return padded

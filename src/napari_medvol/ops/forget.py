@@ -1,0 +1,35 @@
+"""A form of the header that is wrong, said to be unknown."""
+
+from __future__ import annotations
+
+from napari_medvol.errors import StepError
+from napari_medvol.volume import Step, Volume
+
+
+def forget_qform(volume: Volume) -> Volume:
+    """Return a volume whose header says of its qform that it is unknown, the numbers kept.
+
+    ``qform_code`` becomes 0 (nifti1.h); every other byte of the header stays, in the file that
+    is written, too. It mends files whose qform disagrees with a sform that is right.
+
+    Parameters
+    ----------
+    volume : Volume
+        From a NIfTI file, placed by its sform.
+
+    Raises
+    ------
+    StepError
+        If it is of another format, no sform would place it, or its qform is unknown already.
+    """
+    forget = getattr(volume.native, "without_qform", None)
+    if forget is None:
+        raise StepError(
+            f"qform of {volume.name!r}",
+            "it does not come from a NIfTI file",
+            "Choose a NIfTI scan with both forms",
+        )
+    header = tuple(
+        row._replace(value="0 (unknown)") if row.name == "qform_code" else row for row in volume.header
+    )
+    return volume.derive(Step("forget_qform"), native=forget(volume.name), header=header)
