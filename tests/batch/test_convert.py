@@ -184,6 +184,32 @@ def test_a_list_of_files_is_a_source(tmp_path: Path) -> None:
     assert column(table, "shape") == ["17×16×4"]
 
 
+def test_outputs_of_other_runs_among_the_inputs_are_no_inputs(tmp_path: Path) -> None:
+    tree, away = tmp_path / "tree", tmp_path / "away"
+    write_ct(tree / "ct")
+    write_ct(away / "ct", 7)
+    mv.convert(tree, tree / "first", scheduler="sync", suffix=".mgz")
+    mv.convert(away, tree / "guest", scheduler="sync", suffix=".mgz")
+
+    # What was made of this tree is in it already; what was made of another one is not.
+    found = column(mv.convert(tree, tree / "second", scheduler="sync"), "input")
+    assert found == ["ct", "guest/ct/8_CT_7.mgz"]
+    # Asked for by name, outputs are inputs like any other.
+    assert len(mv.convert(tree / "first", tmp_path / "third", scheduler="sync").rows) == 1
+
+
+def test_outputs_are_known_whatever_way_leads_to_them(tmp_path: Path) -> None:
+    tree, link = tmp_path / "tree", tmp_path / "link"
+    write_ct(tree / "ct")
+    link.symlink_to(tree, target_is_directory=True)
+
+    for source, target in [(tree, tree), (link, tree), (tree, link), (link, link / "in")]:
+        mv.convert(source, target, scheduler="sync", format="DICOM")
+        table = mv.convert(source, target, scheduler="sync", format="DICOM")
+        assert column(table, "status") == ["there"]
+        assert column(table, "input") == ["ct"]
+
+
 def test_outputs_among_the_inputs_are_not_converted_again(tmp_path: Path) -> None:
     write_ct(tmp_path / "beside" / "ct")
     write_ct(tmp_path / "below" / "ct")

@@ -40,7 +40,6 @@ FACTS = {
         ("{PatientID}/{Modality}", "P_1/CT"),
         ("{ProtocolName}_{Modality}_{EchoTime}", "CT"),
         ("{ProtocolName}", "CT_Lung"),
-        ("../../{Modality}", "CT"),
         ("{{{Modality}}}", "{CT}"),
     ],
 )
@@ -58,6 +57,18 @@ def test_a_value_with_a_slash_makes_no_folder_but_the_folder_does() -> None:
 def test_what_is_no_template_is_refused(template: str) -> None:
     with pytest.raises(BatchError, match="template"):
         fields_of(template)
+
+
+@pytest.mark.parametrize("template", ["../{stem}", "a/../../{stem}", "/out/{stem}", "..\\{stem}"])
+def test_a_template_that_leads_out_of_the_folder_is_refused(template: str) -> None:
+    with pytest.raises(BatchError, match="leads out of the folder of the outputs"):
+        filled(template, FACTS, 1)
+
+
+def test_a_value_leads_nowhere() -> None:
+    facts = {**FACTS, "SeriesDescription": "../../x", "folder": "../.."}
+
+    assert filled("{folder}/{SeriesDescription}", facts, 1) == "x"
 
 
 def test_a_number_format_that_does_not_fit_is_refused() -> None:

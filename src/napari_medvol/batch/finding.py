@@ -109,9 +109,16 @@ def groups_at(
 
 def _files(place: Path, without: Path) -> Iterator[Path]:
     files = files_below(place) if place.is_dir() else _one(place)
+    left_out = _as_below(place, without)
     for file in files:
-        if without not in file.parents:
+        if left_out not in file.parents:
             yield file
+
+
+def _as_below(place: Path, folder: Path) -> Path:
+    """Return a folder by the way that a walk from `place` comes to it, past links."""
+    there, start = folder.resolve(), place.resolve()
+    return place / there.relative_to(start) if there.is_relative_to(start) else folder
 
 
 def _one(place: Path) -> Iterator[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +40,9 @@ class Record:
         As of :class:`~napari_medvol.batch.work.Made`.
     row : mapping
         What the report said of it.
+    root : str
+        The source that places are relative to, itself relative to the target folder; empty in
+        ledgers of versions before.
     """
 
     output: str
@@ -54,6 +57,7 @@ class Record:
     mtime_ns: int = 0
     sha256: str = ""
     row: Mapping[str, Any] | None = None
+    root: str = ""
 
 
 class Ledger:
@@ -106,9 +110,24 @@ class Ledger:
         """Return the output that each scan had: (source, base) to its name."""
         return {(r.source, r.base): r.output for r in self._records.values()}
 
-    def files(self) -> set[str]:
-        """Return every file that was written, absolute."""
-        return {str(self.target / file) for r in self._records.values() for file in r.files}
+    def files(self, within: Sequence[Path] | None = None) -> set[str]:
+        """Return every file that was written, absolute.
+
+        Parameters
+        ----------
+        within : sequence of Path, optional
+            Resolved; only what was made of sources at or below these.
+        """
+        return {
+            str(self.target / file)
+            for record in self._records.values()
+            if within is None or self._is_of(record, within)
+            for file in record.files
+        }
+
+    def _is_of(self, record: Record, places: Sequence[Path]) -> bool:
+        root = (self.target / record.root).resolve() if record.root else None
+        return root is not None and any(root.is_relative_to(place) for place in places)
 
     def made(self, record: Record) -> Made:
         """Return what the record says was made, with absolute paths."""
@@ -139,3 +158,45 @@ class Ledger:
         """Bring what was added to the disk."""
         if self._file is not None:
             os.fsync(self._file.fileno())
+
+
+class EarlierOutputs:
+    """The files below some places that were made of what lies there: they are no inputs.
+
+    Ledgers are looked for in every folder that is asked about. All that is in the ledger of this
+    conversion counts; of others, what was made of the same places, for it is made of inputs that
+    are converted themselves.
+
+    Parameters
+    ----------
+    places : sequence of Path
+        The source.
+    target : Path
+        The folder of the outputs.
+    """
+
+    def __init__(self, places: Sequence[Path], target: Path) -> None:
+        self._tops = {str(place) for place in places}
+        self._places = [place.resolve() for place in places]
+        self._target = target.resolve()
+        self._known: dict[str, tuple[set[str], ...]] = {}
+
+    def __contains__(self, path: str) -> bool:
+        """Whether a file is such an output; its path begins as that of its place does."""
+        return any(path in files for files in self._above(os.path.dirname(path)))  # noqa: PTH120
+
+    def _above(self, folder: str) -> tuple[set[str], ...]:
+        """Return what each ledger in a folder, and above it as far as the source, tells."""
+        found = self._known.get(folder)
+        if found is None:
+            parent = os.path.dirname(folder)  # noqa: PTH120 - asked for every file
+            is_top = folder in self._tops or parent == folder
+            found = (*self._in(Path(folder)), *(() if is_top else self._above(parent)))
+            self._known[folder] = found
+        return found
+
+    def _in(self, folder: Path) -> tuple[set[str], ...]:
+        if not (folder / FOLDER / _NAME).exists():
+            return ()
+        is_own = folder.resolve() == self._target
+        return (Ledger(folder).files(None if is_own else self._places),)

@@ -33,8 +33,12 @@ def fields_of(template: str) -> tuple[str, ...]:
     Raises
     ------
     BatchError
-        If it is no template.
+        If it is no template, or leads out of the folder of the outputs.
     """
+    parts_of_path = re.split(r"[/\\]", template)
+    if ".." in parts_of_path or (not parts_of_path[0] and len(parts_of_path) > 1):
+        why = "it leads out of the folder of the outputs"
+        raise BatchError(f"template {template!r}", why, f"Name another folder. {_EXAMPLE}")
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:

@@ -156,6 +156,7 @@ class Plan:
         A scan that an earlier run named keeps its name, whatever came into the tree since.
         """
         had = ledger.names()
+        root = _relative_root(self._group.root, ledger.target)
         taken = TakenNames(_without(output, naming.suffix) for output in had.values())
         index = 0
         for number, (_, offset) in enumerate(self._places, start=1):
@@ -168,14 +169,21 @@ class Plan:
                 output = had.get((source, base + naming.suffix))
                 if output is None:
                     output = taken.give(base) + naming.suffix
-                records.append(
-                    Record(output, base + naming.suffix, source, recipe, found.signature)
-                )
+                base += naming.suffix
+                records.append(Record(output, base, source, recipe, found.signature, root=root))
             yield Planned(number, found, tuple(records))
 
 
 #: Fields of the usual names: a tree of files that lack them is no slip.
 _SPOKEN_OF: Final = frozenset((*DICOM2NIFTI_FIELDS, "Modality", "PatientID", "PatientName"))
+
+
+def _relative_root(root: str, target: Path) -> str:
+    """Return the source as seen from the target: both may be moved together."""
+    try:
+        return os.path.relpath(os.path.realpath(root), os.path.realpath(target))
+    except ValueError:  # on another drive of Windows
+        return os.path.realpath(root)
 
 
 def _without(name: str, suffix: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from napari_medvol.batch.finding import Found, Group, groups_at, look
-from napari_medvol.batch.ledger import Ledger, Record
+from napari_medvol.batch.ledger import EarlierOutputs, Ledger, Record
 from napari_medvol.batch.plan import Naming, Plan, Planned, root_of
 from napari_medvol.batch.report import Row
 from napari_medvol.batch.schedulers import Scheduler
@@ -140,7 +140,7 @@ class TreeConversion:
     def _find(self, scheduler: Scheduler, plan: Plan) -> None:
         """Fill the plan with what lies below the places."""
         root = root_of(self._places)
-        is_below = any(place in self._target.parents for place in self._places)
+        is_below = any(place.resolve() in self._target.resolve().parents for place in self._places)
         groups = groups_at(
             self._places,
             root,
@@ -162,10 +162,10 @@ class TreeConversion:
         self._total = len(plan)
 
     def _not_ours(self, groups: Iterator[Group]) -> Iterator[Group]:
-        """Yield the groups without outputs of an earlier run: they may be beside the inputs."""
-        ours = self._ledger.files()
+        """Yield the groups without outputs of earlier runs: they may be beside the inputs."""
+        made = EarlierOutputs(self._places, self._target)
         for group in groups:
-            paths = tuple(path for path in group.paths if path not in ours)
+            paths = tuple(path for path in group.paths if path not in made)
             if paths:
                 yield replace(group, paths=paths)
 
