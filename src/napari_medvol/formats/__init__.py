@@ -5,7 +5,9 @@ A new format is one new module and one new row. Rows do not know each other.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +93,7 @@ def read(
         looked for. Whatever it raises ends the reading and reaches the caller.
     **choices
         The fields of :class:`~napari_medvol.formats.choices.Choices`: ``series``, ``gaps``,
-        ``value``, ``form``.
+        ``value``, ``mosaic``, ``form``, ``name``.
 
     Returns
     -------
@@ -124,7 +126,30 @@ def read(
     ]
     if not volumes:
         raise FormatError(str(places[0]), "holds no image", "Look into the files' headers")
-    return volumes
+    place = _place_of(places)
+    return [_with_choices(volume, place, asked) for volume in _named(volumes, asked.name, place)]
+
+
+def _place_of(places: Sequence[Path]) -> str:
+    if len(places) == 1:
+        return str(places[0])
+    return os.path.commonpath([place.parent for place in places])
+
+
+def _named(volumes: list[Volume], name: str | None, place: str) -> list[Volume]:
+    if name is None:
+        return volumes
+    named = [volume for volume in volumes if volume.name == name]
+    if not named:
+        there = ", ".join(repr(volume.name) for volume in volumes)
+        raise ReadError(place, f"holds no volume named {name!r}", f"There are {there}")
+    return named
+
+
+def _with_choices(volume: Volume, place: str, choices: Choices) -> Volume:
+    asked = {**choices.asked, **dict(volume.report.asked)}
+    report = replace(volume.report, place=place, asked=tuple(asked.items()))
+    return replace(volume, report=report)
 
 
 def write(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
 
 Gaps = Literal["blank", "interpolate", "split", "stack"]
 Form = Literal["auto", "sform", "qform", "pixdim"]
@@ -30,6 +30,8 @@ class Choices:
     form : {"auto", "sform", "qform", "pixdim"}
         Which of NIfTI's matrices decides. By default sform if its code is above 0, else
         qform if its code is above 0, else the voxel sizes alone.
+    name : str, optional
+        Name of the one volume that is wanted, where there are several.
 
     Raises
     ------
@@ -42,12 +44,19 @@ class Choices:
     value: str = "real"
     mosaic: int | None = None
     form: Form = "auto"
+    name: str | None = None
 
     def __post_init__(self) -> None:
         _one_of("gaps", self.gaps, (None, *get_args(Gaps)))
         _one_of("form", self.form, get_args(Form))
         if self.mosaic is not None and self.mosaic < 1:
             raise ValueError(f"mosaic={self.mosaic!r} is no number of slices")
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What differs from the default, by name."""
+        values = ((one.name, getattr(self, one.name), one.default) for one in fields(self))
+        return {name: value for name, value, default in values if value != default}
 
 
 def _one_of(name: str, value: object, known: tuple[object, ...]) -> None:

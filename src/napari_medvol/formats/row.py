@@ -103,6 +103,8 @@ class Format:
     varying : callable, optional
         Volume, and whom to tell of progress, to what is not the same for all planes; nothing
         for a volume of another format.
+    why_kept : callable, optional
+        A folder that is there to why `write` must not replace it, in words; empty if it may.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Format:
     elements: Callable[[Volume, int], tuple[Element, ...] | None] | None = None
     forms: Callable[[Volume], tuple[Form, ...]] | None = None
     varying: Callable[[Volume, Progress], tuple[Varying, ...]] | None = None
+    why_kept: Callable[[Path], str] | None = None
 
 
 def has_suffix(path: Path, suffixes: Sequence[str]) -> bool:

@@ -58,6 +58,8 @@ def written(
     _refuse_unwritable(volume)
     _refuse_source(volume, target)
     _refuse_unreadable(volume)
+    if overwrite and target.is_dir():
+        _refuse_folder(row, target)
     volume = _with_directions(volume, rows)
     total = 2 * max(prod(volume.shape[2:]), 1)
     with staged(target, overwrite) as folder:
@@ -105,6 +107,15 @@ def _refuse_source(volume: Volume, target: Path) -> None:
                 f"{volume.name!r} was read from it, and files that were read are never changed",
                 "Choose another name",
             )
+
+
+def _refuse_folder(row: Format, target: Path) -> None:
+    """Refuse to replace a folder whose files are there once, before any work is done."""
+    why = row.why_kept(target) if row.why_kept is not None else ""
+    if why:
+        raise WriteError(
+            str(target), f"{why}; nothing was written", "Choose another folder, or empty this one"
+        )
 
 
 def _refuse_side_files(volume: Volume, folder: Path, target: Path, rows: Sequence[Format]) -> None:

@@ -19,6 +19,7 @@ from napari_medvol.errors import WriteError
 from napari_medvol.formats.saving import staging
 from napari_medvol.formats.saving.staging import staged
 from napari_medvol.volume import Volume
+from tests.phantoms.dicom import write_series
 from tests.phantoms.volumes import numbered
 
 
@@ -69,6 +70,48 @@ def test_a_series_of_an_earlier_run_is_replaced_whole(tmp_path: Path) -> None:
     mv.write(numbered((3, 3, 2)), tmp_path / "ct", overwrite=True)
 
     assert names(tmp_path / "ct") == ["IM0001.dcm", "IM0002.dcm"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"Manufacturer": "Scanner"}])
+def test_a_series_that_this_program_did_not_write_is_not_replaced(
+    tmp_path: Path, changes: dict[str, str]
+) -> None:
+    paths = write_series(tmp_path / "ct", np.zeros((3, 4, 4), np.int16), elements=changes)
+    before = {path: path.read_bytes() for path in paths}
+
+    with pytest.raises(WriteError, match="which this program did not write; nothing was written"):
+        mv.write(numbered((3, 3, 3)), tmp_path / "ct", overwrite=True)
+
+    assert {path: path.read_bytes() for path in (tmp_path / "ct").iterdir()} == before
+    paths[0].write_bytes(b"no DICOM")
+    with pytest.raises(WriteError, match=f"it holds '{paths[0].name}', which this program"):
+        mv.write(numbered((3, 3, 3)), tmp_path / "ct", overwrite=True)
+    assert names(tmp_path) == ["ct"]
+
+
+def test_a_derived_series_and_a_segmentation_of_an_earlier_run_are_replaced(
+    tmp_path: Path,
+) -> None:
+    write_series(tmp_path / "ct", np.zeros((3, 4, 4), np.int16))
+    (scan,) = mv.read(tmp_path / "ct")
+    labels = Volume(np.ones((4, 4, 3), np.uint8), scan.affine, kind="labels")
+
+    for _ in range(2):
+        mv.write(scan, tmp_path / "copy", overwrite=True)
+        mv.write(labels, tmp_path / "seg", like=scan, overwrite=True)
+
+    assert len(names(tmp_path / "copy")) == 3
+
+
+def test_two_series_in_one_folder_are_not_replaced_by_one(tmp_path: Path) -> None:
+    mv.write(numbered((3, 3, 1)), tmp_path / "a")
+    mv.write(numbered((4, 4, 1)), tmp_path / "b")
+    (tmp_path / "b" / "IM0001.dcm").rename(tmp_path / "a" / "IM0002.dcm")
+
+    with pytest.raises(WriteError, match=r"'IM0002\.dcm', which is of another series"):
+        mv.write(numbered((3, 3, 1)), tmp_path / "a", overwrite=True)
+
+    assert names(tmp_path / "a") == ["IM0001.dcm", "IM0002.dcm"]
 
 
 def test_the_side_file_of_a_source_is_never_written_over(tmp_path: Path) -> None:

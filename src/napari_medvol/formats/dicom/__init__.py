@@ -4,7 +4,7 @@
 ``mosaic`` (one image) · ``series``, ``factors``, ``repeats`` (what belongs together) · ``grid``
 (where it lies) · ``pixels``, ``codecs``, ``units`` (values) · ``volumes`` (all of it, with the
 record) · ``segmentation``, ``rtstruct``, ``painting`` (regions) · ``browsing`` (every
-element) · ``reading`` (the whole road) · ``out`` (writing).
+element) · ``reading`` (the whole road) · ``saving`` (writing).
 """
 
 from __future__ import annotations
@@ -76,6 +76,13 @@ def write(volume: Volume, target: Path, choices: WriteChoices, progress: Progres
     return saving.write(volume, target, choices, progress)
 
 
+def why_kept(folder: Path) -> str:
+    """Return why a folder must not be replaced; see :mod:`~.saving.own`."""
+    from napari_medvol.formats.dicom.saving import own
+
+    return own.why_kept(folder)
+
+
 def facts(volume: Volume) -> dict[str, Any]:
     """Return the acquisition in the words of BIDS; see :mod:`~.acquisition`."""
     from napari_medvol.formats.dicom import acquisition
@@ -109,4 +116,5 @@ FORMAT = Format(
     directions=directions,
     elements=elements,
     varying=varying,
+    why_kept=why_kept,
 )

@@ -21,7 +21,7 @@ from napari_medvol.formats.dicom.rtstruct import is_structure_set, read_structur
 from napari_medvol.formats.dicom.scan import Scan, scan
 from napari_medvol.formats.dicom.segmentation import is_segmentation, read_segmentation
 from napari_medvol.formats.dicom.series import Stack, stacks_of
-from napari_medvol.formats.dicom.volumes import volume_of_stack, with_names_apart
+from napari_medvol.formats.dicom.volumes import volume_of_stack, with_names_apart, with_ways_apart
 from napari_medvol.formats.row import Progress, has_suffix, unheard
 from napari_medvol.report import Finding
 from napari_medvol.volume import Volume
@@ -69,7 +69,9 @@ def read(paths: Sequence[Path], choices: Choices, progress: Progress = unheard) 
     opened = regions if alone else [*volumes, *regions]
     if not opened:
         raise refused[0] if refused else _nothing(paths, found)
-    return with_names_apart(_with_findings(opened, [*_about_the_rest(found), *_said(refused)]))
+    told = _with_findings(opened, [*_about_the_rest(found), *_said(refused)])
+    series = {header.text(tags.SERIES_INSTANCE_UID) for header in usable}
+    return with_ways_apart(with_names_apart(told), series)
 
 
 def _images(headers: Sequence[Header], choices: Choices, refused: list[ReadError]) -> list[Volume]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -89,7 +89,11 @@ def in_unit(volume: Volume, value: str) -> Volume:
         why = "only a DICOM volume as it was read can be shown in another unit"
         raise ReadError(volume.name, why, "Open the series again and choose the unit first")
     other = volume_of_stack(native.stack, replace(native.choices, value=value))
-    return replace(other, name=volume.name, history=volume.history)
+    asked = {**dict(volume.report.asked), **replace(Choices(), value=value).asked}
+    if value == Choices().value:
+        asked.pop("value", None)
+    report = replace(other.report, asked=tuple(asked.items()))
+    return replace(other, name=volume.name, history=volume.history, report=report)
 
 
 def volume_of_stack(stack: Stack, choices: Choices) -> Volume:
@@ -318,3 +322,29 @@ def with_names_apart(volumes: Sequence[Volume]) -> list[Volume]:
         else:
             out.append(volume)
     return out
+
+
+def with_ways_apart(volumes: Sequence[Volume], series: Collection[str]) -> list[Volume]:
+    """Return the volumes, each with what `read` must be asked for to give it alone.
+
+    Parameters
+    ----------
+    volumes : sequence of Volume
+        All that one reading gave, their names apart.
+    series : collection of str
+        Series Instance UIDs of the images. Regions are read with them, and told by their name.
+    """
+    uids = [_series_uid(volume) for volume in volumes]
+    counts = Counter(uids)
+    out = []
+    for volume, uid in zip(volumes, uids, strict=True):
+        by_series = len(counts) > 1 and uid in series
+        asked: list[tuple[str, object]] = [("series", uid)] if by_series else []
+        if len(volumes) > 1 and (counts[uid] > 1 or not by_series):
+            asked.append(("name", volume.name))
+        out.append(replace(volume, report=replace(volume.report, asked=tuple(asked))))
+    return out
+
+
+def _series_uid(volume: Volume) -> str:
+    return next((f.value for f in volume.header if f.name == "SeriesInstanceUID"), "")

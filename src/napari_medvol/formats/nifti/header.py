@@ -6,14 +6,15 @@ Field names and meanings: nifti1.h and nifti2.h, https://nifti.nimh.nih.gov.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
-from napari_medvol.errors import ReadError
+from napari_medvol.affines import checked_affine
+from napari_medvol.errors import GeometryError, ReadError, StepError
 from napari_medvol.formats.streams import ends_early, head_of
 from napari_medvol.report import Finding
 
@@ -152,6 +153,36 @@ class NiftiHeader:
         content: bytes = self.fields[name]
         return readable(content.split(b"\0")[0])
 
+    def without_qform(self, name: str) -> NiftiHeader:
+        """Return the header with ``qform_code`` 0, unknown; every other byte stays.
+
+        Parameters
+        ----------
+        name : str
+            How the error names the scan.
+
+        Raises
+        ------
+        StepError
+            If the qform is unknown already, or no sform would place the voxels without it.
+        """
+        what, fix = f"qform of {name!r}", "Choose a NIfTI scan with both forms"
+        if self["qform_code"] <= 0:
+            raise StepError(what, "its qform is unknown already", fix)
+        rows = [self[f"srow_{axis}"] for axis in "xyz"]
+        try:
+            checked_affine(np.array([*rows, (0, 0, 0, 1)], dtype=np.float64), name)
+            is_placed = self["sform_code"] > 0
+        except GeometryError:
+            is_placed = False
+        if not is_placed:
+            why = "no sform places it: without the qform it would lie nowhere"
+            raise StepError(what, why, fix)
+        raw, (at, kind) = bytearray(self.raw), _field_offset(self, "qform_code")
+        raw[at : at + kind.itemsize] = np.zeros(1, kind).tobytes()
+        fields = MappingProxyType({**self.fields, "qform_code": 0})
+        return replace(self, raw=bytes(raw), fields=fields)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle through a plain dict: a mapping proxy does not pickle."""
         rest = (self.raw, self.byte_order, self.version, self.is_pair)
@@ -217,7 +248,7 @@ def _too_short(path: Path, found: int, needed: int) -> ReadError:
     return ReadError(str(path), why, "Copy or download the file again")
 
 
-def field_offset(header: NiftiHeader, name: str) -> tuple[int, np.dtype[Any]]:
+def _field_offset(header: NiftiHeader, name: str) -> tuple[int, np.dtype[Any]]:
     """Return the byte of the header at which a field begins, and its type in the file."""
     form = (_NIFTI1 if header.version == 1 else _NIFTI2).newbyteorder(header.byte_order)
     assert form.fields is not None

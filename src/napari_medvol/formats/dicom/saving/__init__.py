@@ -2,7 +2,8 @@
 
 ``places``, ``axes``, ``stored`` (what DICOM can hold of a volume) · ``source``, ``uids``,
 ``stale``, ``classes`` (what a new series takes over, and must say) · ``plan`` (all of it) ·
-``images``, ``enhanced``, ``segments`` (the files) · ``identity`` (whose they are).
+``images``, ``enhanced``, ``segments`` (the files) · ``identity`` (whose they are) ·
+``own`` (what may be replaced).
 """
 
 from __future__ import annotations

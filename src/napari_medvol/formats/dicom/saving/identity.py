@@ -22,7 +22,8 @@ _DERIVED: Final = 1000
 _MOST_REFERENCES: Final = 64
 _LONGEST: Final = 64
 _LONGEST_TEXT: Final = 1024
-_MAKER: Final = "napari-medvol"
+#: How files say what made them.
+MAKER: Final = "napari-medvol"
 
 
 def set_identity(dataset: Dataset, plan: Plan) -> None:
@@ -37,7 +38,7 @@ def set_identity(dataset: Dataset, plan: Plan) -> None:
     dataset.SeriesNumber = int(number) + _DERIVED if number is not None else 1
     dataset.SeriesDescription = plan.volume.name[:_LONGEST] or None
     if lead is None:
-        dataset.Manufacturer = _MAKER
+        dataset.Manufacturer = MAKER
     elif _is_taken_for_its_scanner(dataset, plan):
         _say_who_acquired(dataset, plan.sop_class in ENHANCED.values())
 
@@ -73,7 +74,7 @@ def _say_who_acquired(dataset: Dataset, in_words: bool) -> None:
     for keyword in keywords:
         if keyword in dataset:
             delattr(dataset, keyword)
-    dataset.Manufacturer = dataset.ManufacturerModelName = _MAKER
+    dataset.Manufacturer = dataset.ManufacturerModelName = MAKER
 
 
 def set_origin(dataset: Dataset, plan: Plan, sources: Iterable[Frame]) -> None:
@@ -122,16 +123,16 @@ def _equipment() -> Dataset:
 
     return item_of(
         PurposeOfReferenceCodeSequence=[code("109103", "DCM", "Modifying Equipment")],
-        Manufacturer=_MAKER,
-        ManufacturerModelName=_MAKER,
-        SoftwareVersions=version(_MAKER),
+        Manufacturer=MAKER,
+        ManufacturerModelName=MAKER,
+        SoftwareVersions=version(MAKER),
     )
 
 
 def description_of(history: Sequence[Step]) -> str:
     """Return what was done, in words that fit Derivation Description (0008,2111)."""
     steps = [f"{step.op}({_words(step)})" for step in history]
-    text = f"{_MAKER}: {', '.join(steps) or 'copied'}"
+    text = f"{MAKER}: {', '.join(steps) or 'copied'}"
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 2] + " …"
 
 
