@@ -19,6 +19,7 @@ from napari.utils.interactions import (
     mouse_press_callbacks,
     mouse_release_callbacks,
 )
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 import napari_medvol
@@ -26,6 +27,7 @@ from napari_medvol import volume_of
 from napari_medvol.affines import apply_affine, corner_displacement
 from napari_medvol.formats.transforms import read_transform
 from napari_medvol.ops.move import centre_of, move
+from napari_medvol.viewer import ortho
 from napari_medvol.viewer.aligning import Alignment, around, rotation
 from napari_medvol.viewer.histories import redo, undo
 from napari_medvol.viewer.opening import show
@@ -34,6 +36,8 @@ from napari_medvol.viewer.overlaying import laid_of, overlay
 from napari_medvol.viewer.widgets.align import AlignWidget
 from napari_medvol.volume import Step, Volume
 from tests.phantoms.volumes import affine_along
+from tests.viewer.hands import drag as drag_by_hand
+from tests.viewer.hands import look_at, pixel_of
 from tests.viewer.scenes import (
     CT,
     ODD,
@@ -227,6 +231,52 @@ def test_the_mouse_moves_and_turns_in_the_plane(pair: Any, plane: str, axis: int
     drag(viewer, [here, here + 5 * one])
     panel.by_hand.drags.value = False
     drag(viewer, [here, here + 5 * one], "Control")
+    assert volume_of(layer) is before
+
+
+@pytest.mark.parametrize("where", ["axial", "coronal", "ortho"])
+def test_a_hand_moves_and_turns_it_on_the_canvas_live_and_it_is_saved(
+    make_napari_viewer: Callable[..., Any], where: str, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    _, layer = show(viewer, [scan(name="CT"), scan(PET, name="PET")])
+    layer.visible = True
+    panel = AlignWidget(viewer)
+    viewer.window.add_dock_widget(panel, name="Align")
+    model = viewer if where != "ortho" else ortho.show(viewer).models["sagittal"]
+    if model is viewer:
+        viewer.dims.order = PLANES[where]
+    settle(0.5)
+    before = volume_of(layer)
+    one, other = {"axial": (0, 1), "coronal": (0, 2), "ortho": (1, 2)}[where]
+    here = np.array(centre_of(before))
+    cursor_of(viewer).move_to(here)
+    here = np.array(cursor_of(viewer).ras)
+    right, up = 12 * np.eye(3)[one], 12 * np.eye(3)[other]
+    look_at(model, here, here + right, 120)
+    shown = viewer.screenshot(canvas_only=True, flash=False)
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+    drag_by_hand(model, pixel_of(model, here), pixel_of(model, here + right), keys=control)
+    np.testing.assert_allclose(panel.moving.offset, right, atol=0.15)
+    assert [box.value for box in panel.by_hand.shifts] == pytest.approx(right, abs=0.15)
+    assert volume_of(layer).affine[one, 3] == pytest.approx(before.affine[one, 3] + 12, abs=0.15)
+    assert where == "ortho" or (shown != viewer.screenshot(canvas_only=True, flash=False)).any()
+    panel.by_hand.reset()
+    path = [pixel_of(model, here + by) for by in (right, right + up, up)]
+    drag_by_hand(model, *path, keys=control | shift)
+
+    matrix = panel.moving.matrix
+    np.testing.assert_allclose(apply_affine(matrix, here), here, atol=1e-9)
+    np.testing.assert_allclose(matrix[:3, one], np.eye(3)[other], atol=0.02)
+    panel.files.save_file(tmp_path / "pose.tfm")
+    sitk = pytest.importorskip("SimpleITK")
+    saved = sitk.ReadTransform(str(tmp_path / "pose.tfm"))
+    lps = np.diag([-1, -1, 1])
+    # ITK's transform goes from the reference to what moves, in LPS.
+    back = lps @ np.array(saved.TransformPoint((lps @ (here + up)).tolist()))
+    np.testing.assert_allclose(apply_affine(matrix, back), here + up, atol=1e-6)
+    panel.by_hand.reset()
     assert volume_of(layer) is before
 
 

@@ -40,6 +40,7 @@ class WorkingPanel(Panel):
         self.buttons = Container(
             widgets=[self.run, self.cancel], layout="horizontal", labels=False
         )
+        self.buttons.margins = (0, 0, 0, 0)
         self._task: Task[Any] | None = None
         self._then: Callable[[Any], None] = _ignore
         self._poll = QTimer(self.native)
