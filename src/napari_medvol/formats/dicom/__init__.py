@@ -91,10 +91,10 @@ def facts(volume: Volume) -> dict[str, Any]:
 
 
 def directions(volume: Volume) -> tuple[tuple[float, ...], ...] | None:
-    """Return the directions of diffusion weighting, LPS+; see :mod:`~.acquisition`."""
-    from napari_medvol.formats.dicom import acquisition
+    """Return the directions of diffusion weighting, LPS+; see :mod:`~.weighting`."""
+    from napari_medvol.formats.dicom import weighting
 
-    return acquisition.directions(volume)
+    return weighting.directions(volume)
 
 
 #: The keys of ``conversions.CONVERSIONS``, here so that asking needs no import (a test holds
