@@ -41,9 +41,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
     {
         operation.__name__: operation
         for operation in (
-            crop, orient, relabel, forget_qform, move, set_origin, align_centres, resample, resize, downsample,
-            world_aligned, astype, round_values, scale, rescale, window, clip, part, as_kind,
-            frames, frame, over_frames, slab,
+            crop, orient, relabel, forget_qform, move, set_origin, align_centres, resample, resize,
+            downsample, world_aligned, astype, round_values, scale, rescale, window, clip, part,
+            as_kind, frames, frame, over_frames, slab,
         )
     }
 )  # fmt: skip

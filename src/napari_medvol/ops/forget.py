@@ -29,7 +29,6 @@ def forget_qform(volume: Volume) -> Volume:
             "it does not come from a NIfTI file",
             "Choose a NIfTI scan with both forms",
         )
-    header = tuple(
-        row._replace(value="0 (unknown)") if row.name == "qform_code" else row for row in volume.header
-    )
+    said = {"qform_code": "0 (unknown)"}
+    header = tuple(row._replace(value=said.get(row.name, row.value)) for row in volume.header)
     return volume.derive(Step("forget_qform"), native=forget(volume.name), header=header)

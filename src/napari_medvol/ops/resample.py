@@ -107,12 +107,7 @@ def resample(
 def _sample(sampler: Sampler, voxels: Array, out: Array, outside: float, progress: Tell) -> None:
     def fill(block: tuple[int, int]) -> None:
         first, last = block
-        values = sampler.sample(voxels, first, last)
-        if out.dtype.kind in "iu" and values.dtype.kind == "f":
-            info = np.iinfo(out.dtype)
-            np.rint(values, out=values)
-            np.clip(values, info.min, info.max, out=values)
-        out[:, :, first:last] = values
+        sampler.sample(voxels, first, out[:, :, first:last])
         sampler.fill_outside(out, first, last, outside)
 
     side_by_side(fill, list(sampler.blocks()), progress)

@@ -49,10 +49,17 @@ class Sampler(Protocol):
         """Yield ranges of k that are best computed together."""
         ...
 
-    def sample(self, voxels: Array, first: int, last: int) -> Array:
-        """Return the values of new planes `first` to before `last`, (i, j, n).
+    def sample(self, voxels: Array, first: int, out: Array) -> None:
+        """Write the values of new planes from `first` on, rounded where `out` holds integers.
 
         Of what :meth:`prepared` returned; several threads may ask at once.
+
+        Parameters
+        ----------
+        voxels : (i, j, k) array
+        first : int
+            New k of the first plane of `out`.
+        out : (i, j, n) array
         """
         ...
 
@@ -117,15 +124,18 @@ class _Blocks:
 class _General(_Blocks):
     """Any grid: gathered voxel by voxel."""
 
-    def sample(self, voxels: Array, first: int, last: int) -> Array:
+    def sample(self, voxels: Array, first: int, out: Array) -> None:
         offset = self.to_old[:3, 3] + self.to_old[:3, 2] * first
-        shape = (*self.new[:2], last - first)
+        i, j, k = out.shape
         if self.nearest:
-            return interpolated(voxels, self.to_old[:3, :3], offset + _TIE, shape, True)
-        if voxels.dtype.kind == "c":
-            parts = [self._real(part, offset, shape) for part in (voxels.real, voxels.imag)]
-            return parts[0] + 1j * parts[1]
-        return self._real(voxels, offset, shape)
+            out[...] = interpolated(
+                voxels, self.to_old[:3, :3], offset + _TIE, (i, j, k), nearest=True
+            )
+        elif voxels.dtype.kind == "c":
+            out.real = self._real(voxels.real, offset, (i, j, k))
+            out.imag = self._real(voxels.imag, offset, (i, j, k))
+        else:
+            _round_into(out, self._real(voxels, offset, (i, j, k)))
 
     def _real(self, voxels: Array, offset: Matrix, shape: Shape) -> Array:
         return interpolated(voxels, self.to_old[:3, :3], offset, shape, False, _real_type(voxels))
@@ -140,6 +150,15 @@ class _General(_Blocks):
             at = sum((row[d] * axes[d] for d in range(3)), row[3])
             found |= (at < -0.5 - _EDGE) | (at > n - 0.5 + _EDGE)
         return found
+
+
+def _round_into(out: Array, values: Array) -> None:
+    """Write values, which are changed, into `out`: to the nearest of what it can hold."""
+    if out.dtype.kind in "iu":
+        info = np.iinfo(out.dtype)
+        np.rint(values, out=values)
+        np.clip(values, info.min, info.max, out=values)
+    out[...] = values
 
 
 def _real_type(voxels: Array) -> np.dtype[Any]:
@@ -178,16 +197,17 @@ class _Separable(_Blocks):
             for d, axis in enumerate(order)
         ]
 
-    def sample(self, voxels: Array, first: int, last: int) -> Array:
+    def sample(self, voxels: Array, first: int, out: Array) -> None:
         turned = voxels.transpose(self.order)
         kind: Any = turned.dtype
         if not self._is_picked and kind.kind != "c":
             kind = _real_type(turned)
-        out = np.empty((*self.new[:2], last - first), kind, order="F")
         made: dict[int, Array] = {}
-        for k in range(first, last):
-            self._plane_into(out[:, :, k - first], turned, k, made)
-        return out
+        between = np.empty(self.new[:2], kind, order="F")
+        for k, plane in enumerate(np.moveaxis(out, 2, 0), start=first):
+            self._plane_into(plane if out.dtype == kind else between, turned, k, made)
+            if out.dtype != kind:
+                _round_into(plane, between)
 
     @property
     def _is_picked(self) -> bool:
@@ -273,7 +293,7 @@ class _Cubic(_General):
     def prepared(self, voxels: Array, progress: Tell) -> Array:
         return spline_coefficients(voxels, _PAD, progress)
 
-    def sample(self, voxels: Array, first: int, last: int) -> Array:
+    def sample(self, voxels: Array, first: int, out: Array) -> None:
         from scipy.ndimage import affine_transform
 
         offset = self.to_old[:3, 3] + self.to_old[:3, 2] * first + _PAD
@@ -281,12 +301,12 @@ class _Cubic(_General):
             voxels,
             self.to_old[:3, :3],
             offset,
-            (*self.new[:2], last - first),
+            out.shape,
             order=3,
             mode="nearest",
             prefilter=False,
         )
-        return np.asarray(values)
+        _round_into(out, np.asarray(values))
 
 
 class _Majority(_General):
@@ -298,17 +318,15 @@ class _Majority(_General):
         self.votes = [min(max(ceil(round(float(s), 6)), 1), _MOST_VOTES) for s in sizes]
         self.at_once = max(1, AT_ONCE // prod(self.votes))
 
-    def sample(self, voxels: Array, first: int, last: int) -> Array:
-        out = np.empty((*self.new[:2], last - first), voxels.dtype, order="F")
-        rows = max(1, self.at_once // (self.new[0] * (last - first)))
+    def sample(self, voxels: Array, first: int, out: Array) -> None:
+        rows = max(1, self.at_once // (self.new[0] * out.shape[2]))
         places = list(product(*((np.arange(n) + 0.5) / n - 0.5 for n in self.votes)))
         for j in range(0, self.new[1], rows):
-            shape = (self.new[0], min(rows, self.new[1] - j), last - first)
+            shape = (self.new[0], min(rows, self.new[1] - j), out.shape[2])
             samples = [
                 self._at(voxels, (di, j + dj, first + dk, 1.0), shape) for di, dj, dk in places
             ]
             out[:, j : j + rows] = _most_frequent(np.stack(samples))
-        return out
 
     def _at(self, voxels: Array, place: Sequence[float], shape: Shape) -> Array:
         offset = (self.to_old @ place)[:3] + _TIE
