@@ -212,6 +212,51 @@ def test_any_threshold_leaves_limits_that_napari_takes(threshold: float) -> None
     assert low >= min(threshold, 0)
 
 
+@pytest.mark.parametrize(
+    ("threshold", "drawn"), [(800, (900,)), (2000, ()), (500, (900, 800, 600))]
+)
+def test_nothing_up_to_a_threshold_is_drawn_and_all_above_it(
+    threshold: float, drawn: tuple[float, ...]
+) -> None:
+    viewer, below, above = both()
+
+    overlay(viewer, above, below, colormap="gray", limits=(100, 500), threshold=threshold)
+
+    colours = colours_of(above, np.array([-900.0, 0, 300, 500, 600, 800, 900]))
+    for value, rgba in zip((-900, 0, 300, 500, 600, 800, 900), colours, strict=True):
+        assert (rgba == (1 if value in drawn else 0)).all(), value
+
+
+def test_below_the_range_and_above_the_threshold_is_the_lowest_colour() -> None:
+    viewer, below, above = both()
+
+    overlay(viewer, above, below, colormap="gray", limits=(0.5, 12.5), threshold=-5)
+
+    colours = colours_of(above, np.array([-6.0, -5.0, -4.0, 0.0, 6.5, 12.5]))
+    expected = [(0, 0, 0, 0), (0, 0, 0, 0), *((g, g, g, 1) for g in (0, 0, 0.5, 1))]
+    np.testing.assert_allclose(colours, expected, atol=2e-3)
+    laid = laid_of(above)
+    assert laid is not None
+    assert laid.limits == (0.5, 12.5)
+
+
+def colours_of(layer: Layer, values: np.ndarray) -> np.ndarray:
+    """What napari draws of values."""
+    low, high = layer.contrast_limits
+    found: np.ndarray = layer.colormap.map(np.clip((values - low) / (high - low), 0, 1))
+    return found
+
+
+def test_a_scan_lies_below_rather_than_a_plain_array() -> None:
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((4, 5, 6)), name="plain")
+    below, above = show(viewer, [scan(CT, CT_SHAPE, name="CT"), scan(PET, PET_SHAPE, name="PET")])
+
+    overlay(viewer, above)
+
+    assert reference_of(viewer) is below
+
+
 def test_separate_gives_everything_back() -> None:
     viewer, ct, pet = both()
     pet.colormap, pet.opacity, pet.contrast_limits, pet.blending = "PiYG", 0.9, (7, 99), "additive"

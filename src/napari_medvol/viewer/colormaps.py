@@ -43,7 +43,9 @@ def colormap_by_name(name: str) -> Any:
     """
     from napari.utils.colormaps import ensure_colormap
 
-    known = known_colormap(name.strip()) if name.strip() else ""
+    # What cmap calls cmap:viridis in its own lists.
+    name = name.strip().removeprefix("cmap:")
+    known = known_colormap(name) if name else ""
     return ensure_colormap(known) if known else napari_colormap(colormap_named(name))
 
 
@@ -69,7 +71,7 @@ def shape_colours(layer: Layer, base: Any, shares: ArrayLike, clear_below: bool 
     ----------
     layer : Image
     base : napari.utils.Colormap
-    shares : (256,) array
+    shares : (n,) array
         0 to 1, for values from one contrast limit to the other.
     clear_below : bool
         What is not above the lower contrast limit is transparent.

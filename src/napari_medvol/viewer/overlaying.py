@@ -36,6 +36,12 @@ Limits = tuple[float, float]
 
 _KEY: Final = "medvol overlay"
 
+#: Of a colormap, and of one whose colours fill only a part of the limits.
+_STEPS: Final = 256
+FINE_STEPS: Final = 1024
+#: Share of a value that float32 still tells apart.
+_NARROWEST: Final = 1e-6
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Laid:
@@ -62,6 +68,24 @@ class Laid:
     opacity: float
     comparison: Comparison = field(default_factory=Comparison)
 
+    @property
+    def shown_limits(self) -> Limits:
+        """Range of the colours that are on the canvas: of a difference, that of its own."""
+        reach = self.comparison.reach
+        if self.comparison.mode == "difference" and reach is not None:
+            return -reach, reach
+        return self.limits
+
+    @property
+    def shown_base(self) -> Any:
+        """Colours that are on the canvas, for all of :attr:`shown_limits`."""
+        return colormap_by_name("coolwarm") if self.is_difference else self.base
+
+    @property
+    def is_difference(self) -> bool:
+        """Whether what is on the canvas is the difference from the reference."""
+        return self.comparison.mode == "difference"
+
 
 def overlay(
     viewer: ViewerModel,
@@ -81,8 +105,8 @@ def overlay(
     viewer : Viewer or ViewerModel
     layer : Image or Labels
     reference : Layer, optional
-        By default the one that :func:`~napari_medvol.viewer.roles.reference_of` names, else the
-        lowest other image.
+        By default the one that was named, else the lowest other image: a scan rather than a
+        plain array, a visible one rather than a hidden one.
     colormap : str or Colormap
         A name in any case, or one of napari's maps; unused for labels and colour.
     opacity : float
@@ -158,6 +182,9 @@ def overlays(viewer: ViewerModel) -> Iterator[Layer]:
 def recolour(layer: Layer, **changes: Any) -> None:
     """Change ``base``, ``limits``, ``threshold`` or ``opacity`` of an overlay; nothing is read.
 
+    While the difference from the reference is shown, ``limits`` are those of the difference,
+    which lie about 0: the end that was moved counts for both.
+
     Raises
     ------
     LayerError
@@ -169,6 +196,9 @@ def recolour(layer: Layer, **changes: Any) -> None:
         changes = {name: value for name, value in changes.items() if name == "opacity"}
     if "limits" in changes:
         changes["limits"] = _range(changes["limits"])
+        if laid.is_difference:
+            reach = _reach_of(laid.shown_limits, changes.pop("limits"))
+            changes["comparison"] = replace(laid.comparison, reach=reach)
     _remember(layer, replace(laid, **changes))
     _repaint(layer)
 
@@ -269,19 +299,38 @@ def _repaint(layer: Layer) -> None:
     layer.opacity = laid.opacity if comparison.mode in ("overlay", "blink") else 1.0
     if laid.base is None:
         return
-    base, (low, high), threshold = laid.base, laid.limits, laid.threshold
-    if comparison.mode == "difference" and comparison.reach is not None:
-        base, threshold = colormap_by_name("coolwarm"), None
-        low, high = -comparison.reach, comparison.reach
-    start = low if threshold is None else min(max(threshold, low), np.nextafter(high, low))
+    base, (low, high) = laid.shown_base, laid.shown_limits
+    start, end = slider_limits(laid)
     reach = layer.contrast_limits_range
-    layer.contrast_limits_range = (min(reach[0], low), max(reach[1], high))
-    layer.contrast_limits = (start, high)
-    if threshold is None:
+    layer.contrast_limits_range = (min(reach[0], start), max(reach[1], end))
+    layer.contrast_limits = (start, end)
+    if laid.threshold is None or laid.is_difference:
         layer.colormap = base
     else:
-        shares = np.linspace((start - low) / (high - low), 1, 256)
-        shape_colours(layer, base, shares, clear_below=True)
+        n = _STEPS if start >= low else FINE_STEPS
+        shares = (np.linspace(start, end, n) - low) / (high - low)
+        shape_colours(layer, base, np.clip(shares, 0, 1), clear_below=True)
+
+
+def slider_limits(laid: Laid) -> Limits:
+    """Return the contrast limits that napari gets.
+
+    napari hides what lies below its lower limit: with a threshold, that is the threshold,
+    wherever the range of the colours begins.
+    """
+    low, high = laid.shown_limits
+    if laid.threshold is None or laid.is_difference:
+        return low, high
+    start = laid.threshold
+    # All that is left above it has the last colour.
+    least = max(abs(start), high - low, 1e-6) * _NARROWEST
+    return start, max(high, start + least)
+
+
+def _reach_of(before: Limits, after: Limits) -> float:
+    """Return how far a range about 0 reaches of which one end was moved."""
+    low, high = (abs(now - then) for now, then in zip(after, before, strict=True))
+    return abs(after[1] if high >= low else after[0]) or before[1]
 
 
 def _range(limits: Limits) -> Limits:
@@ -317,14 +366,14 @@ def _other(viewer: ViewerModel, layer: Layer) -> Layer:
     from napari.layers import Image
 
     named = reference_of(viewer)
-    if named is not None and named is not layer:
+    if named is not None and named is not layer and role_of(named) == "reference":
         return named
     others = [one for one in viewer.layers if isinstance(one, Image) and one is not layer]
     if not others:
         raise LayerError(
             f"layer {layer.name!r}", "there is no other image to lay it over", "Open one"
         )
-    return next((one for one in others if not is_overlay(one)), others[0])
+    return min(others, key=lambda one: (is_overlay(one), record_of(one) is None, not one.visible))
 
 
 def _check(viewer: ViewerModel, layer: Layer, reference: Layer) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from napari.layers import Image
 
+from napari_medvol.viewer.shown import record_of
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
@@ -33,13 +35,18 @@ def is_overlay(layer: Layer) -> bool:
 def reference_of(viewer: ViewerModel) -> Layer | None:
     """Return the layer that the others are compared with, or None without one.
 
-    The layer that was named; else the lowest visible image that is no overlay, else the lowest
-    image that is none.
+    The layer that was named; else the lowest visible image that is no overlay, a scan rather
+    than a plain array; else the lowest image that is none, likewise.
     """
-    named = (layer for layer in viewer.layers if role_of(layer) == "reference")
+    named = next((layer for layer in viewer.layers if role_of(layer) == "reference"), None)
+    if named is not None:
+        return named
     images = [a for a in viewer.layers if isinstance(a, Image) and not is_overlay(a)]
-    shown = (layer for layer in images if layer.visible)
-    return next(named, None) or next(shown, None) or next(iter(images), None)
+    shown = [layer for layer in images if layer.visible]
+    scans = [layer for layer in shown if record_of(layer) is not None]
+    hidden_scans = [layer for layer in images if record_of(layer) is not None]
+    found = scans or shown or hidden_scans or images
+    return found[0] if found else None
 
 
 def make_reference(viewer: ViewerModel, layer: Layer) -> None:

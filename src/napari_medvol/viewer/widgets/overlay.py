@@ -1,5 +1,6 @@
 """One scan over another: colours, threshold, colour bar, and ways to compare the two."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,14 +23,18 @@ from napari_medvol.viewer.colormaps import (
 )
 from napari_medvol.viewer.comparing import MODES, Comparison
 from napari_medvol.viewer.overlaying import (
+    FINE_STEPS,
+    Laid,
     compare,
     laid_of,
     overlay,
     overlays,
     recolour,
     separate,
+    slider_limits,
 )
 from napari_medvol.viewer.roles import reference_of
+from napari_medvol.viewer.shown import record_of
 from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.viewer.waiting import CancelledError, waited_for
 from napari_medvol.viewer.widgets.colormap_editor import ColormapDialog
@@ -39,6 +44,8 @@ from napari_medvol.views.overlays import mirror_findings
 
 _BLENDINGS: Final = ("translucent_no_depth", "translucent", "additive", "opaque", "minimum")
 _BLINK_MS: Final = 500
+_FEW: Final = 64
+_ON_CANVAS: Final = "colour bar on the canvas"
 _FILES: Final = "Colormaps (*.json *.xml *.cmap *.clut *.lut)"
 _WATCHED: Final = ("contrast_limits", "colormap", "opacity", "blending")
 
@@ -65,9 +72,11 @@ class OverlayWidget(Panel):
         clear.extend([self.clears, self.threshold])
         self.blending = ComboBox(choices=_BLENDINGS, label="Blending")
         self.mode = ComboBox(choices=MODES, label="Compare")
+        self.mode.tooltip = "In 2-D. The 3-D view shows the overlay whole"
         self.amount = FloatSlider(value=0.5, min=0, max=1, step=0.01, label="Where")
         self.upright = CheckBox(value=True, text="upright edge")
-        self.bar_shown = CheckBox(text="colour bar on the canvas")
+        self.bar_shown = CheckBox(text=_ON_CANVAS)
+        self.bar_shown.tooltip = "napari's own, of numbers; its unit is here"
         self.mirror = PushButton(text="Check left and right", tooltip="Reads both scans")
         self.load, self.save, self.edit = (
             PushButton(text=text) for text in ("Load …", "Save …", "Edit …")
@@ -95,6 +104,7 @@ class OverlayWidget(Panel):
         self._base: Any = None
         self._watched: Layer | None = None
         self._reading = False
+        self._blinking: Layer | None = None
         self._blink = QTimer(self.native)
         self._blink.timeout.connect(self._on_blink)
         self._connect()
@@ -132,8 +142,9 @@ class OverlayWidget(Panel):
         elif self.reference.choices and self.reference.value is self.layer.value:
             self.reference.value = self.reference.choices[0]
         above = [one for one in self.layer.choices if one is not self.reference.value]
+        scans = [one for one in above if record_of(one) is not None]
         if laid is not None or above:
-            self.layer.value = laid or above[-1]
+            self.layer.value = laid or (scans or above)[-1]
 
     def _on_inserted(self, *_: Any) -> None:
         """Offer the new layer; both boxes of a widget that was there first are on one layer."""
@@ -149,6 +160,7 @@ class OverlayWidget(Panel):
         if laid_of(layer) is None:
             self.show_overlay()
         else:
+            self._stop_blinking()
             separate(self.viewer, layer)
             self.findings.setText("")
         self.refresh()
@@ -193,6 +205,7 @@ class OverlayWidget(Panel):
                 if hasattr(layer.events, name):
                     getattr(layer.events, name).connect(self._on_change)
         self.refresh()
+        self._start_blinking()
 
     def _forget(self) -> None:
         if self._watched is not None:
@@ -230,22 +243,34 @@ class OverlayWidget(Panel):
             self.clears.value = laid.threshold is not None
             if laid.threshold is not None:
                 self.threshold.value = f"{laid.threshold:.6g}"
-            self.low.value, self.high.value = (f"{limit:.6g}" for limit in laid.limits)
+            self.low.value, self.high.value = (f"{limit:.6g}" for limit in laid.shown_limits)
             self.mode.value = laid.comparison.mode
         elif hasattr(layer, "contrast_limits"):
             self.low.value, self.high.value = (f"{v:.6g}" for v in layer.contrast_limits)
+        self._allow(laid)
         base = laid.base if laid is not None else self._chosen()
         if base is not None:
             self._show_bar(layer, base)
         self._reading = False
 
+    def _allow(self, laid: Laid | None) -> None:
+        """Let be changed what changes the picture: a difference has colours of its own."""
+        mode = "overlay" if laid is None else laid.comparison.mode
+        for part in (self.clears, self.threshold, self.load, self.edit):
+            part.enabled = mode != "difference"
+        self.names.setEnabled(mode != "difference")
+        self.opacity.enabled = mode in ("overlay", "blink")
+        self.amount.enabled = mode in ("checkerboard", "swipe")
+        self.upright.enabled = mode == "swipe"
+
     def _show_bar(self, layer: Layer, base: Any) -> None:
         laid = laid_of(layer)
-        limits = laid.limits if laid is not None else tuple(layer.contrast_limits)
+        limits = laid.shown_limits if laid is not None else tuple(layer.contrast_limits)
         unit = volume_of(layer).unit if hasattr(layer, "contrast_limits") else ""
-        colors = base.map(np.linspace(0, 1, 256))
-        threshold = laid.threshold if laid is not None else None
-        self.bar.show_colours(colors, limits, unit, threshold)
+        shown = laid.shown_base if laid is not None else base
+        threshold = None if laid is None or laid.is_difference else laid.threshold
+        self.bar.show_colours(shown.map(np.linspace(0, 1, 256)), limits, unit, threshold)
+        self.bar_shown.text = f"{_ON_CANVAS} ({unit})" if unit else _ON_CANVAS
         if self.names.currentText().lower() != base.name.lower():
             self.names.setEditText(base.name)
 
@@ -324,19 +349,47 @@ class OverlayWidget(Panel):
     def _on_look(self, *_: Any) -> None:
         """Give the overlay the opacity, range, threshold and blending that are written."""
         layer = self.layer.value
-        if self._reading or layer is None or laid_of(layer) is None:
+        laid = None if layer is None else laid_of(layer)
+        if self._reading or laid is None:
             return
         self._reading = True
         try:
             changes: dict[str, Any] = {"opacity": self.opacity.value}
-            if laid_of(layer).base is not None:  # type: ignore[union-attr]
-                changes["limits"] = (_number("from", self.low), _number("to", self.high))
-                changes["threshold"] = self._threshold()
+            if laid.base is not None:
+                changes |= self._written(laid)
             recolour(layer, **changes)
             layer.blending = self.blending.value
         finally:
             self._reading = False
             self.refresh()
+        self._tell_of_colours(replace(laid, **changes))
+
+    def _written(self, laid: Laid) -> dict[str, Any]:
+        """Return the range, if it was changed, and the threshold that are written."""
+        low, high = laid.shown_limits
+        written: dict[str, Any] = {}
+        texts = (self.low.value, self.high.value)
+        if texts != (f"{low:.6g}", f"{high:.6g}"):
+            written["limits"] = (
+                low if texts[0] == f"{low:.6g}" else _number("from", self.low),
+                high if texts[1] == f"{high:.6g}" else _number("to", self.high),
+            )
+        if not laid.is_difference:
+            written["threshold"] = self._threshold()
+            if laid.threshold is not None and self.threshold.value == f"{laid.threshold:.6g}":
+                written["threshold"] = laid.threshold if self.clears.value else None
+        return written
+
+    def _tell_of_colours(self, laid: Laid) -> None:
+        """Say where a threshold far below the range leaves few colours to it."""
+        low, high = laid.shown_limits
+        start, end = slider_limits(laid)
+        count = round(FINE_STEPS * (high - low) / (end - start))
+        if start < low and count < _FEW:
+            self.say(
+                f"Transparent up to {start:g}, far below the range: that leaves it {count} of"
+                f" {FINE_STEPS} colours. Take the tick away if no value is as low."
+            )
 
     def _threshold(self) -> float | None:
         if not self.clears.value:
@@ -360,22 +413,28 @@ class OverlayWidget(Panel):
         finally:
             self._reading = False
         self._stop_blinking()
-        if mode == "blink":
-            self._blink.start(_BLINK_MS)
+        self._start_blinking()
         self.refresh()
 
+    def _start_blinking(self) -> None:
+        laid = None if self.layer.value is None else laid_of(self.layer.value)
+        if laid is not None and laid.comparison.mode == "blink":
+            self._blinking = self.layer.value
+            self._blink.start(_BLINK_MS)
+
     def _on_blink(self) -> None:
-        layer = self.layer.value
-        if layer is None or laid_of(layer) is None:
-            self._blink.stop()
+        layer = self._blinking
+        if layer is None or laid_of(layer) is None or layer not in self.viewer.layers:
+            self._stop_blinking()
         else:
             layer.visible = not layer.visible
 
     def _stop_blinking(self) -> None:
-        if self._blink.isActive():
-            self._blink.stop()
-            if self.layer.value is not None:
-                self.layer.value.visible = True
+        """Leave the layer that blinks visible: it may be another than the box says by now."""
+        self._blink.stop()
+        if self._blinking is not None:
+            self._blinking.visible = True
+        self._blinking = None
 
     def _on_bar(self, is_on: bool) -> None:
         layer = self.layer.value
@@ -405,19 +464,23 @@ class OverlayWidget(Panel):
 def _take_over(layer: Layer, what: str) -> None:
     """Make what napari's own controls changed that of the overlay."""
     laid = laid_of(layer)
-    if laid is None or laid.comparison.mode not in ("overlay", "blink"):
+    if laid is None:
         return
-    if what == "opacity":
+    is_whole = laid.comparison.mode in ("overlay", "blink")
+    if what == "opacity" and is_whole:
         recolour(layer, opacity=float(layer.opacity))
-    elif what == "colormap" and not is_shaped(layer):
+    elif what == "colormap" and not is_shaped(layer) and not laid.is_difference:
         recolour(layer, base=layer.colormap)
     elif what == "contrast_limits":
         low, high = (float(v) for v in layer.contrast_limits)
-        # The lower slider is the threshold where there is one.
-        if laid.threshold is None or low <= laid.limits[0]:
+        if laid.threshold is None or laid.is_difference:
             recolour(layer, limits=(low, high))
-        else:
-            recolour(layer, limits=(laid.limits[0], high), threshold=low)
+            return
+        # The lower slider is the threshold where there is one.
+        shown = slider_limits(laid)
+        end = laid.limits[1] if high == shown[1] else high
+        limits = (laid.limits[0], end) if laid.limits[0] < end else laid.limits
+        recolour(layer, limits=limits, threshold=low)
 
 
 def _number(name: str, box: LineEdit) -> float:
