@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,9 +12,11 @@ from pydicom.pixels.processing import apply_windowing
 from napari_medvol.errors import MedVolError
 from napari_medvol.views.histogram import histogram
 from napari_medvol.views.windows import (
+    FUNCTIONS,
     limits_from_text,
     limits_of_window,
     presets,
+    window_from_text,
     window_of_limits,
     windowed,
     windows_of_file,
@@ -175,3 +179,25 @@ def test_what_people_type_is_understood(text: str, limits: tuple[float, float]) 
 def test_what_cannot_be_is_said(text: str, why: str) -> None:
     with pytest.raises(MedVolError, match=why):
         limits_from_text(text, (-160, 240), presets(ct()))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_typed_level_and_width_are_those_of_the_window(function: str) -> None:
+    now = Window(40, 400, "", function)
+
+    assert window_from_text("-600/1500", now) == Window(-600, 1500, "", function)
+    assert window_from_text("level 100", now) == Window(100, 400, "", function)
+    assert window_from_text("w 80", now) == Window(40, 80, "", function)
+    low, _ = limits_of_window(now)
+    found = window_from_text("max 1000", now)
+    assert limits_of_window(found) == pytest.approx((low, 1000))
+    assert found.function == function
+    bone = window_from_text("bone", now, presets(ct()))
+    assert bone == Window(400, 1800, "bone", "LINEAR_EXACT")
+
+
+def test_full_of_a_sample_is_refused() -> None:
+    part = replace(histogram(ct()), n_total=10**9, n_planes_total=900)
+
+    with pytest.raises(MedVolError, match="of 900 slices were read"):
+        limits_from_text("full", (0, 1), (), part)

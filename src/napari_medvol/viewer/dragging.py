@@ -75,7 +75,8 @@ def _dragged(viewer: ViewerModel, layer: Layer, event: Any) -> Iterator[None]:
 def dragged(window: Window, right: float, down: float) -> Window:
     """Return a window after a drag of some pixels: wider to the right, higher downwards."""
     step = window.width / _PIXELS
-    width = max(window.width + right * step, window.width / 100)
+    least = max(window.width / 100, 1.0 if window.function == "LINEAR" else 0.0)
+    width = max(window.width + right * step, least)
     return window._replace(center=window.center + down * step, width=width)
 
 

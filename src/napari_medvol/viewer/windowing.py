@@ -31,6 +31,9 @@ Limits = tuple[float, float]
 #: What the colours of a layer are when its curve is a sigmoid: the colormap below the curve.
 _sigmoids: WeakKeyDictionary[Layer, Any] = WeakKeyDictionary()
 
+#: The window that a layer was given last, and the limits that napari made of it.
+_given: WeakKeyDictionary[Layer, tuple[Window, Limits]] = WeakKeyDictionary()
+
 #: napari cannot show a window narrower than float32 tells apart.
 _NARROWEST = 1e-6
 
@@ -43,20 +46,27 @@ def has_window(layer: Any) -> bool:
 def window_of(layer: Layer) -> Window:
     """Return the window that a layer is shown with.
 
+    The one that it was given, or was opened with, to the digit, as long as nothing else moved
+    its limits; else the one of its limits.
+
     Raises
     ------
     LayerError
         If the layer has none: labels, colour, points.
     """
     _check(layer)
-    laid = laid_of(layer)
-    low, high = laid.limits if laid is not None else layer.contrast_limits
-    return window_of_limits(float(low), float(high), function_of(layer))
+    function, limits, known = function_of(layer), _limits(layer), _known(layer)
+    if known is not None and known[1] == limits and known[0].function == function:
+        return known[0]
+    return window_of_limits(*limits, function)
 
 
 def function_of(layer: Layer) -> str:
     """Return the VOI LUT function that a layer is shown with."""
-    return "SIGMOID" if layer in _sigmoids and is_shaped(layer) else "LINEAR_EXACT"
+    if layer in _sigmoids and is_shaped(layer):
+        return "SIGMOID"
+    known = _known(layer)
+    return "LINEAR" if known is not None and known[0].function == "LINEAR" else "LINEAR_EXACT"
 
 
 def set_window(layer: Layer, window: Window) -> None:
@@ -80,10 +90,12 @@ def set_window(layer: Layer, window: Window) -> None:
         first, last = brightness[0], brightness[-1]
         _sigmoids[layer] = base
         shape_colours(layer, base, (brightness - first) / (last - first))
-        _set_limits(layer, low, high)
-        return
-    if _sigmoids.pop(layer, None) is not None:
+    elif _sigmoids.pop(layer, None) is not None:
         layer.colormap = base
+    least = max(abs(low), abs(high), 1.0) * _NARROWEST
+    high = max(high, low + least)
+    # First: who hears of the new limits asks for the window.
+    _given[layer] = window._replace(explanation=""), (low, high)
     _set_limits(layer, low, high)
 
 
@@ -144,10 +156,26 @@ def _base(layer: Layer) -> Any:
     return base if base is not None and is_shaped(layer) else layer.colormap
 
 
+def _known(layer: Layer) -> tuple[Window, Limits] | None:
+    """Return the window that a layer was given or opened with, and the limits it made."""
+    if layer in _given:
+        return _given[layer]
+    record = record_of(layer)
+    if record is None or record.part or record.limits is None:
+        return None
+    for window in windows_of_file(record.volume)[:1]:
+        if window.function != "SIGMOID" and limits_of_window(window) == tuple(record.limits):
+            return window._replace(explanation=""), limits_of_window(window)
+    return None
+
+
+def _limits(layer: Layer) -> Limits:
+    laid = laid_of(layer)
+    low, high = laid.shown_limits if laid is not None else layer.contrast_limits
+    return float(low), float(high)
+
+
 def _set_limits(layer: Layer, low: float, high: float) -> None:
-    least = max(abs(low), abs(high), 1.0) * _NARROWEST
-    if high - low < least:
-        high = low + least
     if laid_of(layer) is not None:
         recolour(layer, limits=(low, high))
         return

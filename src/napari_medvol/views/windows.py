@@ -119,9 +119,9 @@ def presets(volume: Volume) -> tuple[Window, ...]:
 
 
 def windows_of_file(volume: Volume) -> tuple[Window, ...]:
-    """Return the windows that the file offers, each with a name, those that make sense."""
+    """Return the windows that the file offers, each with a name, those that make sense, once."""
     named = []
-    for number, window in enumerate(volume.display.windows, 1):
+    for number, window in enumerate(dict.fromkeys(volume.display.windows), 1):
         function = window.function if window.function in FUNCTIONS else "LINEAR"
         whole = window._replace(
             function=function, explanation=window.explanation or f"window {number} of the file"
@@ -145,6 +145,50 @@ _FIX: Final = (
     "Write 'max 1000', 'min -200', 'level 40', 'width 400', '40/400' (level/width), '-160 240'"
     " (from, to), '2-98 %', 'full' or the name of a preset"
 )
+
+
+def window_from_text(
+    text: str,
+    now: Window,
+    offered: Sequence[Window] = (),
+    histogram: Histogram | None = None,
+) -> Window:
+    """Return the window that somebody typed: a text of :func:`limits_from_text`.
+
+    A level and a width are those of the window, whatever its function makes of them; limits are
+    what the function shows from black to white. A name brings the function of its own.
+
+    Raises
+    ------
+    MedVolError
+        As :func:`limits_from_text`.
+    """
+    text = text.strip()
+    if _tells_width(text, offered):
+        around = _around(now.center, now.width)
+        low, high = limits_from_text(text, around, (), histogram)
+        return now._replace(center=(low + high) / 2, width=high - low, explanation="")
+    if window := _named(text, offered):
+        return window
+    limits = limits_from_text(text, limits_of_window(now), (), histogram)
+    return window_of_limits(*limits, now.function)
+
+
+def _tells_width(text: str, offered: Sequence[Window]) -> bool:
+    if _LEVEL_WIDTH.fullmatch(text):
+        return True
+    found = _ONE.fullmatch(text)
+    if found is None or _named(text, offered):
+        return False
+    names = ("level", "center", "centre", "width")
+    return any(name.startswith(found[1].lower()) for name in names)
+
+
+def _named(text: str, offered: Sequence[Window]) -> Window | None:
+    """Return the first window whose name begins with a text that is no number."""
+    begins = (w for w in offered if text and w.explanation.lower().startswith(text.lower()))
+    is_number = any(form.fullmatch(text) for form in (_PERCENT, _LEVEL_WIDTH, _TWO))
+    return None if is_number or text.lower() == "full" else next(begins, None)
 
 
 def limits_from_text(
@@ -191,11 +235,9 @@ def _typed(
     if found := _TWO.fullmatch(text):
         return _number(found[1]), _number(found[2])
     if text.lower() == "full":
-        values = _of_values(text, histogram)
-        return values.lowest, values.highest
-    named = [w for w in offered if text and w.explanation.lower().startswith(text.lower())]
-    if named:
-        return limits_of_window(named[0])
+        return _of_all(text, histogram)
+    if window := _named(text, offered):
+        return limits_of_window(window)
     found = _ONE.fullmatch(text)
     word, value = (found[1].lower(), _number(found[2])) if found else ("", 0.0)
     answers: dict[str, Limits] = {
@@ -215,6 +257,23 @@ def _of_values(text: str, histogram: Histogram | None) -> Histogram:
     if histogram is None or not histogram.n_read:
         raise MedVolError(f"window {text!r}", "there are no values to count", "Give numbers")
     return histogram
+
+
+def _of_all(text: str, histogram: Histogram | None) -> Limits:
+    values = _of_values(text, histogram)
+    if not values.is_whole:
+        raise MedVolError(
+            f"window {text!r}",
+            f"only {values.n_planes} of {values.n_planes_total} slices were read",
+            "Count every voxel first",
+        )
+    if not values.lowest < values.highest:
+        raise MedVolError(
+            f"window {text!r}",
+            f"the value is {values.lowest:g} everywhere",
+            "There is nothing to spread over the colours",
+        )
+    return values.lowest, values.highest
 
 
 def _around(center: float, width: float) -> Limits:

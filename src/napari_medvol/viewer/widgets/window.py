@@ -24,7 +24,12 @@ from napari_medvol.viewer.windowing import (
     window_of,
 )
 from napari_medvol.views.histogram import Histogram, histogram
-from napari_medvol.views.windows import FUNCTIONS, limits_from_text, limits_of_window
+from napari_medvol.views.windows import (
+    FUNCTIONS,
+    limits_from_text,
+    limits_of_window,
+    window_from_text,
+)
 from napari_medvol.volume import Window
 
 _NONE: Final = "–"
@@ -208,8 +213,7 @@ class WindowWidget(Panel):
             self.preset.value = self._name_of(limits)
         if window is not None:
             with self.function.changed.blocked():
-                linear = self.function.value if self.function.value != "SIGMOID" else FUNCTIONS[1]
-                self.function.value = "SIGMOID" if window.function == "SIGMOID" else linear
+                self.function.value = window.function
         self._writing = False
 
     def _name_of(self, limits: tuple[float, float] | None) -> str:
@@ -249,26 +253,52 @@ class WindowWidget(Panel):
     def type(self, text: str) -> None:
         """Show the layer as a text says: ``max 1000``, ``40/400``, ``2-98 %``, ``bone``."""
         layer = self._needed()
-        asks_values = "%" in text or text.strip().lower() == "full"
-        if asks_values and self._histogram is None:
-            self._wait_for_histogram()
-        window = window_of(layer)
-        low, high = limits_of_window(window)
-        if window.function == "SIGMOID" and _is_of_width(text):
-            # Level and width of a sigmoid are not those of its limits.
-            low, high = window.center - window.width / 2, window.center + window.width / 2
-            low, high = limits_from_text(text, (low, high), self._windows, self._histogram)
-            set_window(layer, Window((low + high) / 2, high - low, "", "SIGMOID"))
+        is_full = text.strip().lower() == "full"
+        if is_full and (self._histogram is None or not self._histogram.is_whole):
+            self._read_all(layer)
             return
-        set_limits(layer, *limits_from_text(text, (low, high), self._windows, self._histogram))
+        if "%" in text and self._histogram is None:
+            self._wait_for_histogram()
+        window = window_from_text(text, window_of(layer), self._windows, self._histogram)
+        set_window(layer, window)
+        self._tell_of_step(window)
 
-    def _wait_for_histogram(self, whole: bool = False) -> None:
+    def _tell_of_step(self, window: Window) -> None:
+        """Say when a window is one step from black to white, as LINEAR of width 1 is."""
+        low, high = limits_of_window(window)
+        if low == high:
+            self.say(
+                f"{window.function} of width {window.width:g} is a threshold (PS3.3 C.11.2.1.2):"
+                f" black up to {low:g}, white above."
+            )
+        else:
+            self.say("")
+
+    def _read_all(self, layer: Layer) -> None:
+        """Count every voxel in a thread, then show from the least value to the greatest."""
+        volume = values_of(layer)
+
+        def take(found: Histogram) -> None:
+            if layer is not self._layer():
+                return
+            # A count of a sample that is still under way would take its place.
+            self._timer.stop()
+            self._task = None
+            self._show_histogram(found)
+            self.say("")
+            set_limits(layer, *limits_from_text("full", (0, 1), (), found))
+
+        # Before: what is done in a moment has taken it away again.
+        self.say(f"reading all slices of {layer.name} …")
+        self.behind(lambda progress: histogram(volume, whole=True, progress=progress), take)
+
+    def _wait_for_histogram(self) -> None:
         layer = self._needed()
         volume = values_of(layer)
         try:
             found = waited_for(
                 f"Reading {layer.name}",
-                lambda progress: histogram(volume, whole=whole, progress=progress),
+                lambda progress: histogram(volume, progress=progress),
                 "slices",
             )
         except CancelledError:
@@ -287,27 +317,16 @@ class WindowWidget(Panel):
         """Show the layer with another curve, same level and width."""
         layer = self._needed()
         if function_of(layer) != function:
+            window = window_of(layer)._replace(function=function)
             try:
-                set_window(layer, window_of(layer)._replace(function=function))
+                set_window(layer, window)
             finally:
                 self.refresh()
+            self._tell_of_step(window)
 
-    @acting
     def show_all(self, *_: Any) -> None:
         """Read every slice, and show from the least value to the greatest."""
-        layer = self._needed()
-        if self._histogram is None or not self._histogram.is_whole:
-            self._wait_for_histogram(whole=True)
-        found = self._histogram
-        if found is None:
-            return
-        if not found.lowest < found.highest:
-            raise MedVolError(
-                f"layer {layer.name!r}",
-                f"is {found.lowest:g} everywhere" if found.counts.any() else "has no values",
-                "There is nothing to spread over the colours",
-            )
-        set_limits(layer, found.lowest, found.highest)
+        self.type("full")
 
     @acting
     def _on_drag(self, low: float, high: float) -> None:
@@ -322,7 +341,3 @@ class WindowWidget(Panel):
 
 def _said(window: Window) -> str:
     return f"{window.explanation}  {window.center:g}/{window.width:g}"
-
-
-def _is_of_width(text: str) -> bool:
-    return "/" in text or text.strip().lower()[:1] in ("l", "w", "c")
