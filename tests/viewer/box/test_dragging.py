@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
-from napari._vispy.canvas import VispyCanvas
-from qtpy.QtCore import QEvent, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QApplication
 
 import napari_medvol as mv
 from napari_medvol import affines
@@ -21,6 +16,8 @@ from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.widgets.crop import CropWidget
 from napari_medvol.views.boxes import Box
 from tests.phantoms.volumes import affine_along, numbered, rotated
+from tests.viewer.hands import Place, drag, look_at, pixel_of, press_and_let_go
+from tests.viewer.scenes import PLANES, settle
 
 SEED = np.array(
     [
@@ -30,7 +27,6 @@ SEED = np.array(
         [0, 0, 0, 1],
     ]
 )
-ORDERS = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
 
 
 @pytest.fixture
@@ -38,83 +34,30 @@ def viewer(make_napari_viewer: Any) -> Any:
     return make_napari_viewer(show=True)
 
 
-def settle(seconds: float = 0.05) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        QApplication.processEvents()
-
-
 def opened(viewer: Any) -> CropWidget:
     panel = CropWidget(viewer)
     viewer.window.add_dock_widget(panel, name="Crop")
-    settle()
+    settle(0.05)
     return panel
 
 
-def canvas_of(model: Any) -> Any:
-    return next(one for one in VispyCanvas._instances if one.viewer is model)
+def pixel(model: Any, panel: CropWidget, index: tuple[float, ...]) -> Place:
+    """Where on the canvas a point of the layer's voxels is."""
+    return pixel_of(model, place(panel, index))
 
 
-def pixel(model: Any, panel: CropWidget, index: tuple[float, ...]) -> tuple[float, float]:
-    """Where on the canvas a point of the layer's voxels is, by the camera and napari's world."""
-    world = mv.from_ras(model, affines.apply_affine(panel.state.affine, index))
-    shown = [axis - model.dims.ndim + 3 for axis in model.dims.displayed]
-    canvas = canvas_of(model)
-    middle = np.array(canvas.view.rect.size)[::-1] / 2
-    camera = model.scene.camera
-    row, column = middle + (world[shown] - np.array(camera.center[-2:])) * camera.zoom
-    return float(column), float(row)
+def place(panel: CropWidget, index: Any) -> Any:
+    return affines.apply_affine(panel.state.affine, index)
 
 
-def look_at(
-    model: Any, panel: CropWidget, one: tuple[float, ...], other: tuple[float, ...], pixels: float
-) -> None:
-    """Zoom until two points of the layer's voxels are so far apart: a mouse has whole pixels."""
-    points = [
-        mv.from_ras(model, affines.apply_affine(panel.state.affine, p)) for p in (one, other)
-    ]
-    shown = [axis - model.dims.ndim + 3 for axis in model.dims.displayed]
-    camera = model.scene.camera
-    camera.zoom = pixels / np.abs(points[1] - points[0])[shown].max()
-    camera.center = (0.0, *np.mean(points, axis=0)[shown])
-    settle()
-
-
-def mouse(model: Any, kind: QEvent.Type, at: tuple[float, float], held: bool) -> None:
-    """Send the canvas what Qt sends it for the left button."""
-    native = canvas_of(model).native
-    place, button = QPointF(*at), Qt.MouseButton.LeftButton
-    event = QMouseEvent(
-        kind,
-        place,
-        native.mapToGlobal(place),
-        Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else button,
-        button if held else Qt.MouseButton.NoButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    QApplication.sendEvent(native, event)
-    settle(0.02)
-
-
-def drag(model: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Press, move in steps, let go."""
-    mouse(model, QEvent.Type.MouseMove, start, False)
-    mouse(model, QEvent.Type.MouseButtonPress, start, True)
-    for share in (0.3, 0.7, 1.0):
-        at = (start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1]))
-        mouse(model, QEvent.Type.MouseMove, at, True)
-    mouse(model, QEvent.Type.MouseButtonRelease, end, False)
-    settle()
-
-
-@pytest.mark.parametrize("plane", ORDERS)
+@pytest.mark.parametrize("plane", PLANES)
 def test_a_corner_a_side_and_the_inside_are_dragged_in_every_plane(
     viewer: Any, plane: str
 ) -> None:
     show(viewer, [numbered((40, 44, 36), affine=affine_along("PIR", (1, 1.5, 2)))])
     panel = opened(viewer)
-    viewer.dims.order = ORDERS[plane]
-    settle()
+    viewer.dims.order = PLANES[plane]
+    settle(0.05)
     centre = viewer.scene.camera.center
     # Voxel axes that this plane shows: i runs to P, j to I, k to R.
     a, b, across = {"axial": (0, 2, 1), "coronal": (1, 2, 0), "sagittal": (0, 1, 2)}[plane]
@@ -169,8 +112,7 @@ def test_the_box_is_dragged_in_an_ortho_view_and_the_cursor_stays(viewer: Any) -
     there = pixel(model, panel, (20, 20, 20))
     drag(model, there, there)
     before = panel.box
-    mouse(model, QEvent.Type.MouseButtonPress, there, True)
-    mouse(model, QEvent.Type.MouseButtonRelease, there, False)
+    press_and_let_go(model, there)
     assert panel.box == before
     expected = affines.apply_affine(panel.state.affine, (20, 20, 20))
     np.testing.assert_allclose(views.ras, expected, atol=1.01)
@@ -201,7 +143,7 @@ def test_the_box_is_drawn_and_gone_when_the_widget_closes_and_is_never_a_layer(
     assert box_pixels(viewer) == 0
     panel = opened(viewer)
     panel.state.box = Box((8, 8, 8), (30, 30, 30))
-    settle()
+    settle(0.05)
     assert box_pixels(viewer) > 200
     assert list(viewer.layers) == [layer]
     viewer.dims.ndisplay = 3
@@ -209,7 +151,7 @@ def test_the_box_is_drawn_and_gone_when_the_widget_closes_and_is_never_a_layer(
     assert box_pixels(viewer) > 50
     viewer.dims.ndisplay = 2
     panel.close()
-    settle()
+    settle(0.05)
     assert box_pixels(viewer) == 0
     assert viewer.mouse_drag_callbacks == [] or all(
         "BoxOnCanvas" not in repr(one) for one in viewer.mouse_drag_callbacks
@@ -231,13 +173,13 @@ def test_the_seeds_crop_is_dragged_applied_saved_and_read_by_nibabel(
     viewer.window.resize(1100, 900)
     panel = opened(viewer)
     viewer.reset_view()
-    settle()
+    settle(0.05)
 
     for start, end in (
         ((-0.5, -0.5, 80), (102.5, 159.5, 80)),
         ((511.5, 511.5, 80), (380.5, 339.5, 80)),
     ):
-        look_at(viewer, panel, start, end, 400)
+        look_at(viewer, place(panel, start), place(panel, end), 400)
         drag(viewer, pixel(viewer, panel, start), pixel(viewer, panel, end))
     assert str(panel.box) == "103:381, 160:340, 0:175"
     panel.crop()
@@ -291,16 +233,15 @@ def drag_face(
     affine, box = panel.state.affine, panel.box
     middle = (np.add(box.start, box.stop) - 1) / 2
     middle[axis] = box.start[axis] - 0.5
-    place = affines.apply_affine(affine, middle)
-    ortho.cursor_of(viewer).move_to(place)
+    here = place(panel, middle)
+    ortho.cursor_of(viewer).move_to(here)
     settle(0.05)
     index_per_mm = np.linalg.inv(affine)[axis, :3]
     along = max(shown, key=lambda world: abs(index_per_mm[world]))
-    by = np.zeros(3)
-    by[along] = (border - box.start[axis]) / index_per_mm[along]
-    end = tuple(affines.apply_affine(np.linalg.inv(affine), place + by))
-    look_at(model, panel, tuple(middle), end, 90)
-    drag(model, pixel(model, panel, tuple(middle)), pixel(model, panel, end))
+    there = here.copy()
+    there[along] += (border - box.start[axis]) / index_per_mm[along]
+    look_at(model, here, there, 90)
+    drag(model, pixel_of(model, here), pixel_of(model, there))
 
 
 @pytest.mark.parametrize("kind", ["phantom", *REAL])
@@ -323,9 +264,9 @@ def test_what_is_dragged_in_any_view_is_saved_as_nibabel_slices_it(
         )
     ):
         if model is viewer:
-            viewer.dims.order = ORDERS[plane]
+            viewer.dims.order = PLANES[plane]
             viewer.reset_view()
-            settle()
+            settle(0.05)
         for axis in shown:
             start[axis] += 9 + axis
             drag_face(viewer, model, panel, shown, axis, start[axis])
