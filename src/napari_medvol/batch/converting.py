@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -13,12 +12,12 @@ from napari_medvol.batch.plan import Naming
 from napari_medvol.batch.report import COLUMNS, Row, report_path, saved, table_of
 from napari_medvol.batch.schedulers import scheduler_of
 from napari_medvol.batch.tree import Asked, TreeConversion
-from napari_medvol.batch.work import Outcome
+from napari_medvol.batch.work import written
 from napari_medvol.errors import BatchError
-from napari_medvol.formats import FORMATS, Choices, PathLike, WriteChoices, read, write
+from napari_medvol.formats import FORMATS, Choices, PathLike, WriteChoices, read
 from napari_medvol.formats.places import places_of
 from napari_medvol.formats.row import Progress, unheard
-from napari_medvol.ops import apply, operation_of
+from napari_medvol.ops import operation_of
 from napari_medvol.recipe import Recipe
 from napari_medvol.table import Table
 from napari_medvol.volume import Step
@@ -196,11 +195,13 @@ def _convert_one(
             f"it holds {len(volumes)} scans, and {target.name} is one file: {shown}",
             "Name a folder to write to, or choose one with series=",
         )
-    volume = apply(volumes[0], asked.steps)
-    began = time.perf_counter()
-    certificate = write(
-        volume, target, format=asked.format, overwrite=overwrite, progress=progress, **asked.write
+    done, _ = written(
+        volumes[0],
+        asked.steps,
+        target,
+        format=asked.format,
+        overwrite=overwrite,
+        progress=progress,
+        **asked.write,
     )
-    seconds = time.perf_counter() - began
-    said = "\n".join((*volumes[0].report.warnings, *certificate.notes))
-    return Row.of(place, str(target), Outcome("written", str(target), said, seconds, certificate))
+    return Row.of(place, str(target), done)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from napari_medvol.batch.names import TakenNames, facts_of, filled
 from napari_medvol.batch.report import Row, table_of
-from napari_medvol.batch.work import Outcome
+from napari_medvol.batch.work import Outcome, written
 from napari_medvol.errors import MedVolError
-from napari_medvol.formats import PathLike, write
+from napari_medvol.formats import PathLike
 from napari_medvol.formats.places import places_of
 from napari_medvol.formats.row import Progress, unheard
-from napari_medvol.ops import apply, operation_of
+from napari_medvol.ops import operation_of
 from napari_medvol.recipe import Recipe
 from napari_medvol.table import Table
 from napari_medvol.volume import Step, Volume
@@ -71,31 +70,17 @@ def convert_volumes(
         def tell(made: int, of: int, before: int = number - 1) -> None:
             progress(before * of + made, of * len(volumes))
 
-        outcome = _written(volume, done, folder / name, format, overwrite, tell, choices)
+        try:
+            outcome, _ = written(
+                volume,
+                done,
+                folder / name,
+                format=format,
+                overwrite=overwrite,
+                progress=tell,
+                **choices,
+            )
+        except MedVolError as error:
+            outcome = Outcome("failed", "", str(error))
         rows.append(Row.of(volume.name, name, outcome))
     return table_of(rows)
-
-
-def _written(
-    volume: Volume,
-    steps: Sequence[Step],
-    path: Path,
-    format: str | None,
-    overwrite: bool,
-    progress: Progress,
-    choices: dict[str, Any],
-) -> Outcome:
-    began = time.perf_counter()
-    try:
-        certificate = write(
-            apply(volume, steps),
-            path,
-            format=format,
-            overwrite=overwrite,
-            progress=progress,
-            **choices,
-        )
-    except MedVolError as error:
-        return Outcome("failed", "", str(error), time.perf_counter() - began)
-    seconds = time.perf_counter() - began
-    return Outcome("written", str(path), "\n".join(certificate.notes), seconds, certificate)

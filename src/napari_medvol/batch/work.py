@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -153,12 +153,12 @@ def _volumes(job: Job) -> list[Volume]:
 
 
 def _one(job: Job, volume: Volume, target: Target, content: str) -> Outcome:
-    began = time.perf_counter()
     if target.refused:
         return Outcome("failed", target.path, target.refused)
     try:
-        certificate = write(
-            apply(volume, job.steps),
+        done, certificate = written(
+            volume,
+            job.steps,
             target.path,
             format=job.format,
             overwrite=target.overwrite,
@@ -167,23 +167,40 @@ def _one(job: Job, volume: Volume, target: Target, content: str) -> Outcome:
         )
         made = made_of(certificate.files)
     except Exception as error:  # one bad scan does not stop the others
-        return _failed(target, error, time.perf_counter() - began)
-    return Outcome(
-        "written",
-        target.path,
-        "\n".join((*volume.report.warnings, *certificate.notes)),
-        time.perf_counter() - began,
-        certificate,
-        made,
-        content,
-    )
+        return _failed(target, error)
+    return replace(done, made=made, content=content)
 
 
-def _failed(target: Target, error: Exception, seconds: float = 0.0) -> Outcome:
+def written(
+    volume: Volume, steps: Sequence[Step], path: str | Path, **how: Any
+) -> tuple[Outcome, Certificate]:
+    """Return what became of a volume that is changed and written, and the proof.
+
+    Parameters
+    ----------
+    volume : Volume
+    steps : sequence of Step
+    path : str or Path
+    **how
+        For :func:`napari_medvol.write`.
+
+    Raises
+    ------
+    MedVolError
+        If it cannot be changed or written.
+    """
+    began = time.perf_counter()
+    certificate = write(apply(volume, steps), path, **how)
+    said = "\n".join((*volume.report.warnings, *certificate.notes))
+    seconds = time.perf_counter() - began
+    return Outcome("written", str(path), said, seconds, certificate), certificate
+
+
+def _failed(target: Target, error: Exception) -> Outcome:
     if isinstance(error, StoppedError):
-        return Outcome("stopped", target.path, seconds=seconds)
+        return Outcome("stopped", target.path)
     why = str(error) if isinstance(error, MedVolError) else unexpected(error)
-    return Outcome("failed", target.path, why, seconds)
+    return Outcome("failed", target.path, why)
 
 
 def _watch(stop: str) -> Any:
