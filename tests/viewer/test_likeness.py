@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from napari.components import ViewerModel
 
@@ -15,6 +16,7 @@ from napari_medvol.errors import StepError
 from napari_medvol.viewer.oblique import toggle
 from napari_medvol.viewer.opening import show
 from napari_medvol.volume import Axis, Label, Volume
+from tests.phantoms.dicom import write_series
 from tests.phantoms.volumes import affine_along, numbered, rotated
 
 SPACES = {
@@ -36,6 +38,7 @@ def saved_image(
     image.header["cal_max"] = 99
     image.header["intent_name"] = b"T1"
     image.header.set_xyzt_units("mm", "sec")
+    image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"kept"))
     nib.save(image, path)
     return nib.load(path)
 
@@ -61,6 +64,7 @@ def test_a_volume_keeps_its_header_as_nibabel_keeps_it(
     assert ours.get_data_dtype() == theirs.get_data_dtype() == dtype
     for field in set(theirs.header) - STORED:
         np.testing.assert_array_equal(ours.header[field], theirs.header[field], err_msg=field)
+    assert [one.get_content() for one in ours.header.extensions][:1] == [b"kept"]
     assert made.history[-1].op == "edit"
     assert made.header == scan.header
 
@@ -146,3 +150,20 @@ def test_another_shape_is_refused_with_both_named(shape: tuple[int, ...]) -> Non
     (layer,) = show(viewer, [scan])
     with pytest.raises(StepError, match=r"\(6, 5, 4\)"):
         mv.like(layer, np.zeros((4, 5, 6)))
+
+
+def test_computed_voxels_of_a_series_become_a_series_of_the_same_study(tmp_path: Path) -> None:
+    write_series(tmp_path / "in", np.arange(4 * 6 * 8, dtype=np.int16).reshape(4, 6, 8))
+    (scan,) = mv.read(tmp_path / "in")
+
+    mv.write(mv.like(scan, np.asarray(scan.data) + 7), tmp_path / "out")
+
+    (back,) = mv.read(tmp_path / "out")
+    np.testing.assert_array_equal(back.data, np.asarray(scan.data) + 7)
+    np.testing.assert_allclose(back.affine, scan.affine)
+    first, new = (
+        pydicom.dcmread(sorted((tmp_path / name).rglob("*.dcm"))[0]) for name in ("in", "out")
+    )
+    assert new.StudyInstanceUID == first.StudyInstanceUID
+    assert new.SeriesInstanceUID != first.SeriesInstanceUID
+    assert back.frame_of_reference == scan.frame_of_reference
