@@ -117,16 +117,16 @@ def test_what_varies_is_listed_and_drawn(
 ) -> None:
     shown(viewer, series(tmp_path))
     widget.tabs.setCurrentIndex(VARIES)
-    wait_for(lambda: "XRayTubeCurrent" in told(widget.varies))
+    wait_for(lambda: "XRayTubeCurrent" in told(widget.varies.tree))
 
-    assert told(widget.varies)["XRayTubeCurrent"] == "100 to 130"
-    row = [e.name for e in widget.varies.elements.shown()].index("XRayTubeCurrent")
-    widget.varies.setCurrentIndex(widget.varies.elements.index(row, 0))
+    assert told(widget.varies.tree)["XRayTubeCurrent"] == "100 to 130"
+    row = [e.name for e in widget.varies.tree.elements.shown()].index("XRayTubeCurrent")
+    widget.varies.tree.setCurrentIndex(widget.varies.tree.elements.index(row, 0))
 
-    np.testing.assert_array_equal(widget.plot.curves[0].values, [100, 110, 120, 130])
-    text = [e.name for e in widget.varies.elements.shown()].index("SOPInstanceUID")
-    widget.varies.setCurrentIndex(widget.varies.elements.index(text, 0))
-    assert widget.plot.curves == ()
+    np.testing.assert_array_equal(widget.varies.plot.curves[0].values, [100, 110, 120, 130])
+    text = [e.name for e in widget.varies.tree.elements.shown()].index("SOPInstanceUID")
+    widget.varies.tree.setCurrentIndex(widget.varies.tree.elements.index(text, 0))
+    assert widget.varies.plot.curves == ()
 
 
 def test_the_badge_names_what_tells_the_patient(
@@ -162,11 +162,11 @@ def test_two_layers_are_compared_header_and_voxels(
     widget.other.value = other
 
     assert widget.tabs.currentIndex() == DIFFERENCE
-    wait_for(lambda: "bitpix" in told(widget.difference))
-    assert set(told(widget.difference)) == {"NIfTI-1 header", "datatype", "bitpix"}
-    widget.compare_voxels.click()
-    wait_for(lambda: "equal" in widget.said.text())
-    assert widget.said.text() == "All 60 values are equal"
+    wait_for(lambda: "bitpix" in told(widget.difference.tree))
+    assert set(told(widget.difference.tree)) == {"NIfTI-1 header", "datatype", "bitpix"}
+    widget.difference.compare.click()
+    wait_for(lambda: "equal" in widget.difference.said.text())
+    assert widget.difference.said.text() == "All 60 values are equal"
 
 
 def test_what_is_shown_is_written_to_csv_and_json(

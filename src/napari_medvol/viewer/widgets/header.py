@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from magicgui.widgets import Container, PushButton
 from napari.layers import Layer
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSpinBox,
-    QSplitter,
     QTabWidget,
 )
 
@@ -26,26 +25,24 @@ from napari_medvol.headers import Element, Varying, elements_table
 from napari_medvol.table import Table
 from napari_medvol.viewer.live import live_volume
 from napari_medvol.viewer.waiting import Task
-from napari_medvol.viewer.widgets.curve_plot import CurvePlot
 from napari_medvol.viewer.widgets.element_tree import ElementTree
+from napari_medvol.viewer.widgets.header_difference import DifferencePage
 from napari_medvol.viewer.widgets.header_pages import (
-    difference_rows,
     monospaced,
     page_of,
     row_of,
-    spread,
 )
+from napari_medvol.viewer.widgets.header_varies import VariesPage
 from napari_medvol.viewer.widgets.panel import LayerBox, Panel, acting
 from napari_medvol.views.differences import (
     Difference,
     differences,
-    differences_table,
     voxel_difference,
 )
 from napari_medvol.views.geometry_facts import geometry_text
 from napari_medvol.views.identifiers import Identifier, are_direct, identifiers
 from napari_medvol.views.image_facts import image_facts, value_range
-from napari_medvol.views.varies import curves, placed, varying_table
+from napari_medvol.views.varies import placed
 from napari_medvol.volume import Volume
 
 _IMAGE, _GEOMETRY, _HEADER, _VARIES, _DIFFERENCE, _IDENTIFIERS = range(6)
@@ -73,8 +70,6 @@ class HeaderWidget(Panel):
         self._header: tuple[Element, ...] | None = None
         self._limits: tuple[float, float] | None = None
         self._made: set[int] = set()
-        self._varying: tuple[Varying, ...] = ()
-        self._differing: tuple[Difference, ...] = ()
         self._identifying: tuple[Identifier, ...] = ()
         self._generation = 0
         self._tasks: list[Task[Any]] = []
@@ -90,25 +85,17 @@ class HeaderWidget(Panel):
         self.filter.setPlaceholderText("Show only rows with these words")
         self.filter.setClearButtonEnabled(True)
         self.image, self.header = ElementTree(), ElementTree()
-        self.difference = ElementTree(("Name", "Layer", "Compared with"))
         self.identifying = ElementTree(("Name", "Value", "What it tells"))
-        self.varies, self.plot = ElementTree(("Name", "Values", "Unit")), CurvePlot()
-        self.varies.setColumnWidth(0, _WIDE)
-        self.difference.setColumnWidth(0, _WIDE)
+        self.varies, self.difference = VariesPage(self), DifferencePage(self)
         self.geometry, self.lps = monospaced(), QCheckBox("LPS (DICOM, ITK) instead of RAS")
         self.plane, self.plane_label = QSpinBox(), QLabel("Plane")
-        self.compare_voxels = QPushButton("Compare voxels")
-        self.said = QLabel()
-        splitter = QSplitter(Qt.Orientation.Vertical)
-        splitter.addWidget(self.varies)
-        splitter.addWidget(self.plot)
         self.tabs = QTabWidget()
         pages = (
             self.image,
             page_of(self.lps, self.geometry),
             page_of(row_of(self.plane_label, self.plane), self.header),
-            splitter,
-            page_of(row_of(self.compare_voxels, self.said), self.difference),
+            self.varies.widget,
+            self.difference.widget,
             self.identifying,
         )
         for title, page in zip(_TABS, pages, strict=True):
@@ -135,9 +122,8 @@ class HeaderWidget(Panel):
         self.connect(self.tabs.currentChanged, self._show_tab)
         self.connect(self.lps.toggled, self._show_geometry)
         self.connect(self.plane.valueChanged, self._on_plane)
-        self.connect(self.varies.selectionModel().currentChanged, self._plot_current)
         self.connect(self.badge.clicked, lambda: self.tabs.setCurrentIndex(_IDENTIFIERS))
-        self.connect(self.compare_voxels.clicked, self._compare_voxels)
+        self.connect(self.difference.compare.clicked, self._compare_voxels)
         self.connect(self.copy.changed, self._copy)
         self.connect(self.csv.changed, lambda: self._save("csv"))
         self.connect(self.json.changed, lambda: self._save("json"))
@@ -166,9 +152,9 @@ class HeaderWidget(Panel):
         for task in self._tasks:
             task.cancel()
         self._volume, self._header, self._limits = None, None, None
-        self._made, self._varying, self._identifying = set(), (), ()
+        self._made, self._identifying = set(), ()
         self._show_badge()
-        self.plot.put((), "")
+        self.varies.clear()
         self._take(self.layer.value)
         n_planes = self._n_planes()
         self.plane.blockSignals(True)
@@ -216,7 +202,7 @@ class HeaderWidget(Panel):
 
     def _show_nothing(self) -> None:
         nothing = (Element("no scan", "Open one, or choose its layer"),)
-        for tree in (self.image, self.header, self.varies, self.difference, self.identifying):
+        for tree in self._trees().values():
             tree.put(nothing)
         self.geometry.setPlainText("")
 
@@ -277,35 +263,13 @@ class HeaderWidget(Panel):
 
     def _look_for_varying(self, volume: Volume) -> None:
         generation = self._generation
-        self.plot.put((), "Reading the headers of all slices …")
+        self.varies.clear("Reading the headers of all slices …")
 
         def take(found: tuple[Varying, ...]) -> None:
             if generation == self._generation and not self.is_closed:
-                self._show_varying((*placed(volume), *found))
+                self.varies.show((*placed(volume), *found))
 
         self._do(lambda progress: varying(volume, progress), take)
-
-    def _show_varying(self, found: tuple[Varying, ...]) -> None:
-        self._varying = found
-        rows = [
-            Element(one.name, spread(one), one.unit, one.tag, differs=bool(curves(one)))
-            for one in found
-        ]
-        self.varies.put(rows or [Element("nothing", "All slices have the same header")])
-        self.plot.put((), "Choose a row to see it over the slices" if found else "")
-        first = next((n for n, one in enumerate(found) if curves(one)), None)
-        if first is not None:
-            self.varies.setCurrentIndex(self.varies.elements.index(first, 0))
-
-    def _plot_current(self, *_: Any) -> None:
-        index = self.varies.currentIndex()
-        if not index.isValid() or not self._varying:
-            return
-        number = self.varies.elements.number(index)
-        if number < len(self._varying):
-            one = self._varying[number]
-            found = curves(one)
-            self.plot.put(found, one.name if found else f"{one.name}: text, not drawn")
 
     def _on_other(self, *_: Any) -> None:
         self._made.discard(_DIFFERENCE)
@@ -316,20 +280,15 @@ class HeaderWidget(Panel):
 
     @acting
     def _show_differences(self) -> None:
-        self.said.setText("")
-        self._differing = ()
         if self._volume is None or self.other.value is None:
-            self.difference.put(
-                [Element("nothing to compare", 'Choose a layer at "Compare with"')]
-            )
+            self.difference.clear()
             return
         one, other, generation = self._volume, live_volume(self.other.value), self._generation
-        self.difference.set_titles(("Name", self.layer.value.name, self.other.value.name))
+        self.difference.begin(self.layer.value.name, self.other.value.name)
 
         def take(found: tuple[Difference, ...]) -> None:
             if generation == self._generation and not self.is_closed:
-                self._differing = found
-                self.difference.put(difference_rows(found))
+                self.difference.show(found)
 
         self._do(
             lambda progress: differences(one, other, full_header(one), full_header(other)), take
@@ -339,14 +298,11 @@ class HeaderWidget(Panel):
         if self._volume is None or self.other.value is None:
             return
         one, other = self._volume, live_volume(self.other.value)
-        self.said.setText("Comparing …")
-
-        def take(found: Any) -> None:
-            if not self.is_closed:
-                words = f"Shapes differ: {one.shape} and {other.shape}"
-                self.said.setText(words if found is None else str(found))
-
-        self._do(lambda progress: voxel_difference(one, other, progress), take)
+        self.difference.said.setText("Comparing …")
+        self._do(
+            lambda progress: voxel_difference(one, other, progress),
+            lambda found: self.difference.compared(one, other, found),
+        )
 
     # -- filter and export ----------------------------------------------------------------
 
@@ -354,8 +310,8 @@ class HeaderWidget(Panel):
         return {
             _IMAGE: self.image,
             _HEADER: self.header,
-            _VARIES: self.varies,
-            _DIFFERENCE: self.difference,
+            _VARIES: self.varies.tree,
+            _DIFFERENCE: self.difference.tree,
             _IDENTIFIERS: self.identifying,
         }
 
@@ -371,9 +327,9 @@ class HeaderWidget(Panel):
             lines = self.geometry.toPlainText().splitlines()
             return Table(("geometry",), tuple((line,) for line in lines))
         if tab == _VARIES:
-            return varying_table(self._varying)
+            return self.varies.table()
         if tab == _DIFFERENCE:
-            return differences_table(self._differing)
+            return self.difference.table()
         return elements_table(self._trees()[tab].elements.shown())
 
     def _copy(self, *_: Any) -> None:
