@@ -60,7 +60,7 @@ class Row:
     limit : (str, float, float) or None
         Task that does the bare minimum, the share of it that counts, and how many times longer
         we may take.
-    measure : {"first", "peak_mb"}
+    measure : {"first", "peak_mb", "gap"}
         Of a sample, what is compared.
     at_most : float or None
         Largest value of ours, in seconds or MB.
@@ -84,6 +84,9 @@ class Row:
     patience: float = PATIENCE
     memory_mb: int = 150
 
+
+#: How the names of tasks begin that draw in a window.
+ON_SCREEN = ("slider", "ortho", "overlay", "filter", "gap")
 
 #: nibabel maps uncompressed files into memory, which no counter of reads sees.
 MAPS = {"whole_nibabel", "slice_nibabel"}
@@ -205,6 +208,58 @@ ROWS = (
         ("slices_limit", 1 / min(2, os.cpu_count() or 1), 1.5), patience=30, memory_mb=700,
     ),
     Row(
+        "18", "three oblique 512² planes out of 512² × 600, linear", "made", "plane_ours",
+        {"scipy affine_transform": ("plane_scipy", 2.5),
+         "SimpleITK Resample": ("plane_simpleitk", 1)},
+        memory_mb=700, patience=30,
+    ),
+    Row(
+        "19", "512² × 175 to voxels of 1 mm, linear, float32", "made", "finer_ours",
+        {"scipy affine_transform": ("finer_scipy", 5),
+         "SimpleITK Resample": ("finer_simpleitk", 1.7)},
+        memory_mb=700, patience=60,
+    ),
+    Row(
+        "20", "a crop turned twice: views", "made", "turned_ours",
+        {"nibabel": ("turned_nibabel", None), "SimpleITK": ("turned_simpleitk", None)},
+        at_most=0.001, memory_mb=700, patience=30,
+    ),
+    Row(
+        "20", "512² × 600 turned, copied", "made", "copy_ours",
+        {"SimpleITK": ("copy_simpleitk", None)}, ("copy_limit", 1.0, 1.3),
+        memory_mb=700, patience=30,
+    ),
+    Row(
+        "22", "napari: 24 axial steps, Ortho views open (4 canvases for 1)", "nii", "ortho_ours",
+        {"plain napari": ("ortho_plain", 1 / 4)},
+        patience=60, memory_mb=300,
+    ),
+    Row(
+        "22", "napari: 24 axial steps, Ortho views without 3-D", "nii", "ortho_planes",
+        {"plain napari": ("ortho_plain", 1 / 4)},
+        patience=60, memory_mb=300,
+    ),
+    Row(
+        "23", "napari: 24 axial steps, PET over CT on its grid", "nii", "overlay_ours",
+        {"the same two layers": ("overlay_plain", 1 / 1.3)},
+        patience=60, memory_mb=300,
+    ),
+    Row(
+        "24", "10,000 header rows, filtered by 9 keys", "nii", "filter_ours",
+        {"QSortFilterProxyModel": ("filter_qt", 1)},
+        patience=30,
+    ),
+    Row(
+        "25", "JPEG 2000, 60 slices: longest pause while it loads", "j2k", "gap_ours",
+        {"the same array in napari": ("gap_array", 1 / 1.3)},
+        measure="gap", patience=60,
+    ),
+    Row(
+        "25", "the same with Ortho views open (3 planes)", "j2k", "gap_ortho",
+        {"the same array in napari, no views": ("gap_array", 1 / 1.3)},
+        measure="gap", patience=60,
+    ),
+    Row(
         "21", "napari's start: what the plugin adds", "dicom", "start_ours",
         {"import pydicom": ("start_pydicom", None), "import nibabel": ("start_nibabel", None)},
         at_most=0.020, patience=6,
@@ -278,6 +333,7 @@ class Bench:
                 "nii": lambda: self._nifti(place / "ct.nii"),
                 "gz": lambda: self._nifti(place / "ct.nii.gz"),
                 "fmri": lambda: self._fmri(place / "bold.nii.gz"),
+                "made": lambda: place,  # by the task itself, in memory
             }
             self._inputs[source] = make[source]()
         return self._inputs[source]
@@ -366,7 +422,7 @@ class Bench:
         warm(row.memory_mb)
         command = [sys.executable, "-W", "ignore", str(ROOT / "benchmarks" / "sample.py"), task]
         command += [str(path), *options]
-        if task.startswith("slider") and not os.environ.get("DISPLAY"):
+        if task.startswith(ON_SCREEN) and not os.environ.get("DISPLAY"):
             if not shutil.which("xvfb-run"):
                 return {"skip": "there is no screen, and no Xvfb"}
             command = ["xvfb-run", "-a", *command]

@@ -20,11 +20,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import dicom_tasks, slice_tasks, tasks, write_tasks  # noqa: E402
+from benchmarks import dicom_tasks, ops_tasks, slice_tasks, tasks, viewer_tasks, write_tasks  # noqa: E402
 
 # Importing the modules fills the one table of tasks.
 assert dicom_tasks.TASKS is tasks.TASKS
-assert slice_tasks.task is write_tasks.task is tasks.task
+assert ops_tasks.task is slice_tasks.task is viewer_tasks.task is write_tasks.task is tasks.task
 TASKS = tasks.TASKS
 
 
@@ -49,6 +49,8 @@ def main() -> int:
     read = _bytes_read() - before
     peak = _peak_mb()
     answer = {"first": first, "cpu": processor, "peak_mb": peak, "read": read}
+    if hasattr(run, "gap"):
+        answer["gap"] = run.gap
     if asked.digest:
         answer["digest"] = _digest(getattr(run, "digested", lambda r: r)(result))
     else:

@@ -233,6 +233,22 @@ def test_the_frame_of_a_4d_volume_is_that_of_the_viewer(
     assert values_at_cursor(ortho) == dict.fromkeys(PLANES, volume.data[1, 2, 3, 2])
 
 
+def test_a_thick_slab_is_thick_in_its_own_view(viewer: ViewerModel, opened: list[Ortho]) -> None:
+    values = np.random.default_rng(0).normal(size=(10, 12, 14)).astype(np.float32)
+    layer = put(viewer, Volume(values, np.diag([-1.0, -1.0, 1.0, 1.0])))
+    ortho = Ortho(viewer)
+    opened.append(ortho)
+
+    layer.projection_mode = "max"
+    viewer.dims.margin_left = viewer.dims.margin_right = (2, 0, 0)
+
+    shown = {p: np.array(ortho.models[p].layers[0]._slice.image.raw) for p in PLANES}
+    k, j, _ = (round(a) for a in layer.world_to_data(viewer.dims.point))
+    turned = values.transpose(2, 1, 0)[::-1]
+    np.testing.assert_array_equal(shown["axial"], turned[k - 2 : k + 3].max(axis=0))
+    np.testing.assert_array_equal(shown["coronal"], turned[:, j])
+
+
 def test_planes_are_kept_whatever_becomes_of_the_layers(
     viewer: ViewerModel, opened: list[Ortho]
 ) -> None:

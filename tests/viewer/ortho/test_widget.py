@@ -116,6 +116,34 @@ def test_a_click_moves_the_cursor_and_every_view_to_it(
     np.testing.assert_allclose(viewer.dims.point, world, atol=1.0)
 
 
+@pytest.mark.parametrize("where", ["side", "main"])
+def test_a_click_on_a_volume_moves_the_cursor_and_a_drag_does_not(
+    where: str, widget: OrthoWidget, viewer: Any, settle: Callable[[], None]
+) -> None:
+    target = apply_affine(AFFINE, (3, 5, 7))
+    viewer.layers[0].contrast_limits = (0, 1000)
+    widget.ortho.ras = apply_affine(AFFINE, (7, 10, 7))
+    if where == "main":
+        viewer.dims.ndisplay = 3
+        viewer.reset_view()
+    settle()
+    model = viewer if where == "main" else widget.ortho.models["volume"]
+    qt = viewer.window._qt_viewer if where == "main" else widget.panes["volume"].viewer
+    zyx = napari_medvol.from_ras(model, target)
+    canvas = qt.canvas
+    place = (canvas.view.transform * canvas.view.scene.transform).map([*zyx[::-1], 1])
+    at = QPoint(round(place[0] / place[3]), round(place[1] / place[3]))
+
+    native, before = canvas.native, widget.ortho.ras
+    drag(native, Qt.MouseButton.LeftButton, at, at + QPoint(30, 0), settle)
+    assert widget.ortho.ras == before
+    drag(native, Qt.MouseButton.LeftButton, at + QPoint(30, 0), at, settle)
+    QTest.mouseClick(native, Qt.MouseButton.LeftButton, NONE, at)
+    settle()
+
+    np.testing.assert_allclose(widget.ortho.ras, target, atol=1e-6)
+
+
 def test_wheel_and_keys_step_slices_towards_the_head(
     widget: OrthoWidget, settle: Callable[[], None]
 ) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from napari_medvol.viewer.ortho.models import Ortho, View
+from napari_medvol.viewer.ortho.picking import seen_at
 from napari_medvol.viewer.places import to_ras
 from napari_medvol.viewer.planes import plane_order
 
@@ -21,11 +23,19 @@ _LEFT, _RIGHT, _MIDDLE = 1, 2, 3
 _ZOOM_PIXEL: Final = 1.01
 _ZOOM_NOTCH: Final = 1.15
 
+#: A mouse that moves no further between press and release clicks.
+_STILL_PIXELS: Final = 3
+
 #: Keys over a plane. Slices go up towards superior, anterior and right.
 HELP: Final = (
     "Click or drag: move the cursor · wheel, PgUp/PgDn: slices · arrows: one voxel ·"
     " right drag, Ctrl+wheel: zoom · middle drag: move the picture · double-click: one view ·"
     " H: crosshair · T: centre · Home: fit"
+)
+#: Mouse over the volume; napari's own but for the click.
+HELP_VOLUME: Final = (
+    "Click: move the cursor to what is seen there · drag: turn · right drag, wheel: zoom ·"
+    " Shift+drag: move the picture · double-click: one view"
 )
 
 
@@ -48,6 +58,8 @@ class Gestures:
             model.mouse_wheel_callbacks[:] = [self.wheel]
             model.mouse_drag_callbacks.append(self.drag)
             model.mouse_move_callbacks.append(self.hover)
+        else:
+            model.mouse_drag_callbacks.append(partial(pick, self._ortho))
         for key, does in self._keys().items():
             model.bind_key(key, does, overwrite=True)
 
@@ -151,6 +163,23 @@ class Gestures:
             "Left": lambda _: self._nudge(1, -1),
             "Right": lambda _: self._nudge(1, 1),
         }
+
+
+def pick(held: weakref.ReferenceType[Ortho], model: ViewerModel, event: Any) -> Iterator[None]:
+    """Move the cursor to what is seen in 3-D where the left button is clicked, not dragged."""
+    is_ours = event.button == _LEFT and not event.modifiers and not event.handled
+    if model.dims.ndisplay != 3 or not is_ours or not _is_free(model):
+        return
+    position, direction, at = event.position, event.view_direction, np.array(event.pos)
+    yield
+    while event.type == "mouse_move":
+        if np.abs(np.array(event.pos) - at).max() > _STILL_PIXELS:
+            return
+        yield
+    ortho = held()
+    point = None if ortho is None else seen_at(model, position, direction)
+    if ortho is not None and point is not None:
+        ortho.ras = point
 
 
 def _is_free(model: ViewerModel) -> bool:

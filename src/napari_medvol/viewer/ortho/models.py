@@ -213,6 +213,8 @@ class Ortho:
         viewer = self.viewer
         pairs: list[tuple[Any, Any]] = [
             (viewer.dims.events.point, self._stand),
+            (viewer.dims.events.margin_left, self._stand),
+            (viewer.dims.events.margin_right, self._stand),
             (viewer.layers.events.inserted, self._on_layers),
             (viewer.layers.events.removed, self._on_layers),
             (viewer.layers.selection.events.active, self._write),
@@ -313,6 +315,9 @@ class Ortho:
             point = np.array(main.point)
             point[-n:] = from_ras(model, self.ras)[-n:]
             axes = list(dims.not_displayed)
+            for margin in _MARGINS:
+                if getattr(dims, margin) != getattr(main, margin):
+                    setattr(dims, margin, getattr(main, margin))
             if axes and not np.array_equal(point[axes], np.array(dims.point)[axes]):
                 dims.set_point(axes, point[axes].tolist())
             if view != "volume":
@@ -375,6 +380,7 @@ def _side_viewers() -> dict[View, ViewerModel]:
 
 
 _HELD: Final = ("order", "ndisplay", "ndim")
+_MARGINS: Final = ("margin_left", "margin_right")
 
 
 def _hold_plane(model: ViewerModel, plane: Plane) -> None:

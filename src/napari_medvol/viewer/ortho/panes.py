@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QScrollBar, QWidget
 
 from napari_medvol.viewer.ortho.crosshair import Corners, Crosshair
-from napari_medvol.viewer.ortho.gestures import HELP, Gestures
+from napari_medvol.viewer.ortho.gestures import HELP, HELP_VOLUME, Gestures
 from napari_medvol.viewer.ortho.models import Ortho, View
 from napari_medvol.viewer.ortho.quiet import apart_from_settings
 from napari_medvol.viewer.planes import plane_order
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 #: ms. The lines in 3-D wait for the cursor to rest: each move would draw the volume anew.
 _REST_MS = 300
+_LATE_MS = 60
 
 
 class SideCanvas(VispyCanvas):
@@ -89,13 +91,14 @@ class Pane(QWidget):
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
-        self._rest.timeout.connect(self.draw)
+        self._rest.timeout.connect(self._on_rest)
+        self._moved_at = 0.0
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.viewer, 1)
+        self.setToolTip(HELP_VOLUME if view == "volume" else HELP)
         if view != "volume":
-            self.setToolTip(HELP)
             self._slider = QScrollBar(Qt.Orientation.Vertical)
             self._slider.valueChanged.connect(self._on_slider)
             layout.addWidget(self._slider)
@@ -106,6 +109,16 @@ class Pane(QWidget):
         """Go where the cursor is: slider and lines."""
         self._set_slider()
         if self.view == "volume":
+            self._moved_at = time.monotonic()
+            self._rest.start()
+        else:
+            self.draw()
+
+    def _on_rest(self) -> None:
+        """Draw, unless the timer is late: then there was no rest but other drawing."""
+        late = 1000 * (time.monotonic() - self._moved_at) - _REST_MS
+        if late > _LATE_MS:
+            self._moved_at = time.monotonic()
             self._rest.start()
         else:
             self.draw()

@@ -1,5 +1,6 @@
 """Ortho views: axial, coronal, sagittal and 3-D at once, with one cursor."""
 
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDockWidget, QGridLayout, QWidget
 
+from napari_medvol.viewer.ortho.gestures import pick
 from napari_medvol.viewer.ortho.models import VIEWS, Options, Ortho, View
 from napari_medvol.viewer.ortho.panes import Pane
 from napari_medvol.viewer.widgets.panel import Panel
@@ -58,6 +60,8 @@ class OrthoWidget(Panel):
         self.connect(self.ortho.maximised, self._on_maximised)
         self.connect(self.viewer.layers.events.inserted, self._wait_for_voxels)
         self.connect(self.ortho.mirror.added, self._on_added)
+        self._pick = partial(pick, weakref.ref(self.ortho))
+        self.viewer.mouse_drag_callbacks.append(self._pick)
         self.at_close(self._let_go)
         _open[self.viewer] = self
         # The planes first: a volume takes longer to draw.
@@ -188,6 +192,8 @@ class OrthoWidget(Panel):
 
     def _let_go(self) -> None:
         self._poll.stop()
+        with suppress(ValueError):
+            self.viewer.mouse_drag_callbacks.remove(self._pick)
         if _open.get(self.viewer) is self:
             del _open[self.viewer]
         for pane in self.panes.values():
