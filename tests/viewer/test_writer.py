@@ -106,7 +106,7 @@ def test_several_layers_become_as_many_files_and_never_none(viewer: Any, tmp_pat
     names = sorted(Path(path).name for path in saved)
     assert names == sorted(p.name for p in tmp_path.iterdir())
     assert len(names) == 3
-    assert "all_CT_2.nii.gz" in names
+    assert {"all_CT_2.nii.gz", "all_p.nii.gz", "all_p-2.nii.gz"} == set(names)
     assert all(name.startswith("all_") for name in names)
     assert {nib.load(path).shape for path in saved} == {(3, 3, 3), (4, 3, 3), (3, 4, 3)}
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from napari_medvol.errors import LayerError, MedVolError, WriteError
 
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from napari_medvol.formats.row import Progress
     from napari_medvol.viewer.layers import LayerData
     from napari_medvol.volume import Volume
-
-#: What no file system and no shell likes in a name.
-_ODD: Final = re.compile(r"[^\w.()+-]+")
 
 
 def write_layers(path: str, layers: list[LayerData]) -> list[str]:
@@ -99,18 +95,14 @@ def targets(path: Path, volumes: Sequence[Volume]) -> list[tuple[Volume, Path]]:
     """Return where each volume goes: one to `path`, several beside it by their names."""
     if len(volumes) == 1:
         return [(volumes[0], path)]
+    from napari_medvol.batch.names import TakenNames, cleaned
+
     stem, suffix = _parted(path)
-    taken: set[str] = set()
-    jobs = []
-    for volume in volumes:
-        name = _ODD.sub("_", volume.name).strip("_.") or "layer"
-        number, free = 1, name
-        while free.lower() in taken:
-            number += 1
-            free = f"{name}_{number}"
-        taken.add(free.lower())
-        jobs.append((volume, path.with_name(f"{stem}_{free}{suffix}")))
-    return jobs
+    names = TakenNames()
+    return [
+        (volume, path.with_name(f"{stem}_{names.give(cleaned(volume.name) or 'layer')}{suffix}"))
+        for volume in volumes
+    ]
 
 
 def _parted(path: Path) -> tuple[str, str]:
