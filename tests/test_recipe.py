@@ -92,3 +92,63 @@ def test_a_file_that_is_not_there_is_named(tmp_path) -> None:
 def test_a_parameter_that_is_no_plain_value_is_refused() -> None:
     with pytest.raises(StepError, match="no number, text or list"):
         Recipe((Step("x", {"layer": object()}),)).to_toml()
+
+
+def test_a_scan_placed_by_another_form_is_so_again_wherever_its_recipe_goes(tmp_path) -> None:
+    nib = pytest.importorskip("nibabel")
+    import napari_medvol as mv
+
+    image = nib.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), None)
+    image.set_sform(np.diag([2.0, 2, 2, 1]), 2)
+    image.set_qform(np.array([[-3.0, 0, 0, 9], [0, 3, 0, 8], [0, 0, 3, 7], [0, 0, 0, 1]]), 1)
+    nib.save(image, tmp_path / "scan.nii")
+    (scan,) = mv.read(tmp_path / "scan.nii", form="qform")
+    made = apply(scan, [Step("crop", {"start": (0, 1, 1), "stop": (3, 3, 4)})])
+    recipe = Recipe.of(made)
+    names: dict = {}
+
+    exec(recipe.to_python(), names)
+    (again,) = mv.replay(recipe.to_toml())
+
+    assert recipe.inputs[0]["form"] == "qform"
+    np.testing.assert_array_equal(made.affine[:3, 3], (9, 11, 10))
+    for one in (names["volume"], again):
+        np.testing.assert_array_equal(one.affine, made.affine)
+
+
+def test_one_volume_of_a_folder_is_named_by_its_recipe(tmp_path) -> None:
+    import napari_medvol as mv
+    from tests.phantoms.dicom import write_series
+
+    for name, echo, value in (("a", 10, 1), ("a", 20, 2), ("b", 10, 3)):
+        (tmp_path / f"{name}{echo}").mkdir()
+        write_series(
+            tmp_path / f"{name}{echo}",
+            np.full((5, 4, 3), value, np.int16),
+            series=name,
+            modality="MR",
+            rescale=None,
+            step=(0, 0, 1 + 0.5 * (echo == 20)),
+            elements={"EchoTime": echo, "EchoNumbers": echo // 10},
+        )
+
+    volumes = mv.read(tmp_path)
+    assert len(volumes) == 3
+    for volume in volumes:
+        names: dict = {}
+        exec(Recipe.of(volume).to_python(), names)
+        (again,) = mv.replay(Recipe.of(volume).to_toml())
+        for one in (names["volume"], again):
+            assert np.asarray(one.data).flat[0] == np.asarray(volume.data).flat[0]
+
+
+def test_a_name_that_no_volume_has_is_refused_with_those_there_are(tmp_path) -> None:
+    import napari_medvol as mv
+    from tests.phantoms.dicom import write_series
+
+    write_series(tmp_path, np.zeros((5, 4, 3), np.int16))
+    (volume,) = mv.read(tmp_path)
+
+    with pytest.raises(ReadError, match="no volume named 'T9'") as refusal:
+        mv.read(tmp_path, name="T9")
+    assert volume.name in refusal.value.fix

@@ -16,9 +16,9 @@ from napari_medvol.volume import Step, Volume
 #: Operations after which every voxel that is left is where it was in world.
 KEEPS_WORLD: Final = frozenset(
     {
-        "crop", "orient", "resample", "resize", "downsample", "world_aligned", "astype",
-        "round_values", "scale", "rescale", "window", "clip", "part", "as_kind", "frames",
-        "frame", "over_frames", "slab",
+        "crop", "orient", "forget_qform", "resample", "resize", "downsample", "world_aligned",
+        "astype", "round_values", "scale", "rescale", "window", "clip", "part", "as_kind",
+        "frames", "frame", "over_frames", "slab",
     }
 )  # fmt: skip
 #: Operations after which the voxel axes run along what they ran along.
@@ -45,10 +45,13 @@ class Recipe:
 
     @classmethod
     def of(cls, volume: Volume) -> Recipe:
-        """Return the recipe of a volume: the files it was read from, and its history."""
-        files = volume.report.files
-        common = _common_path(files)
-        return cls(tuple(volume.history), ({"path": common},) if common else ())
+        """Return the recipe of a volume: its files, how they were read, and its history."""
+        report = volume.report
+        asked = dict(report.asked)
+        # A name tells it from those it was read with: elsewhere it may have another one.
+        common = report.place if "name" in asked else _common_path(report.files)
+        one = {"path": common, **asked}
+        return cls(tuple(volume.history), (one,) if common else ())
 
     @classmethod
     def from_toml(cls, text: str, name: str = "recipe") -> Recipe:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,10 @@ class GeometryReport:
         What decided the affine: ``"sform (scanner)"``, ``"ImagePositionPatient"``, …
     files : tuple of str
         Every file that the volume was made of.
+    place : str
+        File or folder that was read: where the volume has a name among others.
+    asked : tuple of (str, value)
+        What the reader must be asked for beside its defaults to give this volume again.
     sort_key : str
         What the slices were sorted by.
     slices : tuple of SliceSource
@@ -98,6 +102,8 @@ class GeometryReport:
 
     source: str = ""
     files: tuple[str, ...] = ()
+    place: str = ""
+    asked: tuple[tuple[str, Any], ...] = ()
     sort_key: str = ""
     slices: tuple[SliceSource, ...] = ()
     spacing: float | None = None

@@ -37,6 +37,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     series.header.set_xyzt_units("mm", "sec")
     nib.save(series, tmp_path / "bold.nii")
     nib.save(nib.Nifti1Image(image, np.diag([1.0, 2, 3, 1])), tmp_path / "other.nii")
+    both = nib.Nifti1Image(image, np.diag([1.0, 2, 3, 1]))
+    both.set_qform(np.diag([1.0, 2, 4, 1]), 1)
+    both.set_sform(both.affine, 2)
+    nib.save(both, tmp_path / "both.nii")
     (tmp_path / "grid.txt").write_text("\n".join(" ".join(map(str, row)) for row in GRID))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -68,6 +72,7 @@ SAME: list[tuple[str, Sequence[Step]]] = [
         "relabel scan.nii ASL --from --keep origin",
         [Step("relabel", {"axcodes": "PIR", "keep": "origin"})],
     ),
+    ("relabel both.nii --forget-qform", [Step("forget_qform")]),
     ("align scan.nii --matrix grid.txt", [MOVE]),
     (
         "align scan.nii --matrix grid.txt --bake other.nii",

@@ -1,11 +1,13 @@
 """Steps are applied as they were recorded."""
 
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
+import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_medvol import OPERATIONS, Axis, Recipe, Step, Volume, apply
+from napari_medvol import OPERATIONS, Axis, Recipe, Step, Volume, apply, read
 from napari_medvol.errors import StepError
 from napari_medvol.recipe import KEEPS_WORLD
 
@@ -52,6 +54,7 @@ def example(name: str) -> Step:
         "crop": {"start": (0, 1, 1), "stop": (2, 3, 4)},
         "orient": {"axcodes": "PIR"},
         "relabel": {"axcodes": "LAS"},
+        "forget_qform": {},
         "move": {"matrix": np.diag([1.0, 1, 1, 1]).tolist()},
         "set_origin": {"origin": (1.0, 2.0, 3.0)},
         "align_centres": {"centre": (1.0, 2.0, 3.0)},
@@ -81,7 +84,20 @@ def fitting(name: str) -> Volume:
     if name in ("frames", "frame", "over_frames"):
         series = np.arange(120).reshape(3, 4, 5, 2)
         return replace(volume, data=series, axes=(Axis("t", 2.0, "s"),))
+    if name == "forget_qform":
+        return replace(volume, native=_with_both_forms())
     return replace(volume, data=volume.data * (1 + 2j)) if name == "part" else volume
+
+
+def _with_both_forms() -> object:
+    """Return the header of a NIfTI file that says both where its voxels lie."""
+    image = nib.Nifti1Image(np.zeros((3, 4, 5), np.int16), None)
+    for set_form in (image.set_sform, image.set_qform):
+        set_form(np.diag([1.0, 2, 3, 1]), 1)
+    with TemporaryDirectory() as folder:
+        nib.save(image, f"{folder}/scan.nii")
+        (volume,) = read(f"{folder}/scan.nii")
+    return volume.native
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -58,7 +58,7 @@ def _step(
 VERBS: Final[tuple[Verb, ...]] = (
     Verb("crop", ("crop",), cropping.crop, cropping.CROP_HELP),
     Verb("orient", ("orient",), orienting.orient, orienting.ORIENT_HELP),
-    Verb("relabel", ("relabel",), orienting.relabel, orienting.RELABEL_HELP),
+    Verb("relabel", ("relabel", "forget_qform"), orienting.relabel, orienting.RELABEL_HELP),
     Verb(
         "align",
         ("align_centres", "set_origin", "move"),

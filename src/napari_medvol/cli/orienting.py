@@ -71,13 +71,11 @@ def relabel(
         bool, typer.Option("--forget-qform", help="Only make the qform of a NIfTI unknown.")
     ] = False,
 ) -> Any:
-    """Return the step that relabels axes, or the volume without its qform."""
+    """Return the step that relabels axes, or that forgets the qform."""
     from napari_medvol.volume import Step
 
     if only_one("relabel", AXCODES=axcodes, forget_qform=forget_qform) == "forget_qform":
-        from napari_medvol.formats.nifti.codes import without_qform
-
-        return without_qform(volume)
+        return [Step("forget_qform")]
     return [Step("relabel", {"axcodes": _ends(str(axcodes), came_from), "keep": keep})]
 
 

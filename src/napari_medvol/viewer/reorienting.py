@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from napari_medvol.errors import StepError
 from napari_medvol.formats import read
 from napari_medvol.formats.inspecting import forms
-from napari_medvol.formats.nifti.codes import without_qform
 from napari_medvol.ops import apply
 from napari_medvol.viewer.derived import show_result
 from napari_medvol.viewer.volumes import volume_of
@@ -78,9 +77,9 @@ def forget_qform(viewer: ViewerModel, layer: Layer) -> Layer:
     Raises
     ------
     StepError
-        As :func:`napari_medvol.formats.nifti.codes.without_qform`.
+        As :func:`napari_medvol.ops.forget.forget_qform`.
     """
-    made = without_qform(volume_of(layer))
+    made = apply(volume_of(layer), [Step("forget_qform")])
     return _added(viewer, layer, made, "without qform")
 
 
@@ -90,5 +89,5 @@ def _added(viewer: ViewerModel, layer: Layer, made: Volume, said: str) -> Layer:
 
 
 def _read_again(volume: Volume, form: str) -> Volume:
-    found = read(list(volume.report.files), form=form)
+    found = read(list(volume.report.files), **{**dict(volume.report.asked), "form": form})
     return next((one for one in found if one.name == volume.name), found[0])

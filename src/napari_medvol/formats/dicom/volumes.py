@@ -92,7 +92,7 @@ def in_unit(volume: Volume, value: str) -> Volume:
     asked = {**dict(volume.report.asked), **replace(Choices(), value=value).asked}
     if value == Choices().value:
         asked.pop("value", None)
-    report = replace(other.report, asked=tuple(asked.items()))
+    report = replace(other.report, place=volume.report.place, asked=tuple(asked.items()))
     return replace(other, name=volume.name, history=volume.history, report=report)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import napari_medvol as mv
 from napari_medvol.errors import StepError
-from napari_medvol.formats.nifti.codes import without_qform
+from napari_medvol.ops.forget import forget_qform
 from tests.phantoms.volumes import affine_along, numbered, rotated
 
 
@@ -31,7 +31,7 @@ def test_only_qform_code_differs_in_the_file_that_is_written(tmp_path: Path, ver
     path = source(tmp_path / "a.nii", version=version)
     (volume,) = mv.read(path)
 
-    mv.write(without_qform(volume), tmp_path / "b.nii")
+    mv.write(forget_qform(volume), tmp_path / "b.nii")
 
     before, after = path.read_bytes(), (tmp_path / "b.nii").read_bytes()
     assert len(before) == len(after)
@@ -44,7 +44,7 @@ def test_only_qform_code_differs_in_the_file_that_is_written(tmp_path: Path, ver
 
 def test_the_volume_before_is_as_it_was(tmp_path: Path) -> None:
     (volume,) = mv.read(source(tmp_path / "a.nii"))
-    made = without_qform(volume)
+    made = forget_qform(volume)
     assert volume.native["qform_code"] == 1
     assert made.native["qform_code"] == 0
     assert made.native.raw != volume.native.raw
@@ -54,9 +54,9 @@ def test_the_volume_before_is_as_it_was(tmp_path: Path) -> None:
 def test_where_it_would_lose_the_place_it_is_refused(tmp_path: Path) -> None:
     (volume,) = mv.read(source(tmp_path / "a.nii", s_code=0))
     with pytest.raises(StepError, match="would lie nowhere"):
-        without_qform(volume)
+        forget_qform(volume)
     (volume,) = mv.read(source(tmp_path / "b.nii", q_code=0))
     with pytest.raises(StepError, match="unknown already"):
-        without_qform(volume)
+        forget_qform(volume)
     with pytest.raises(StepError, match="not come from a NIfTI"):
-        without_qform(numbered((2, 2, 2)))
+        forget_qform(numbered((2, 2, 2)))
