@@ -11,7 +11,6 @@ from magicgui.widgets import (
     FloatSpinBox,
     PushButton,
     SpinBox,
-    Widget,
 )
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QTimer
@@ -24,6 +23,7 @@ from napari_medvol.viewer.box.state import CropBox
 from napari_medvol.viewer.box.views import BoxInViews, visible_region
 from napari_medvol.viewer.cropping import boxes_of, crop_layers
 from napari_medvol.viewer.volumes import volume_of
+from napari_medvol.viewer.widgets.page import row
 from napari_medvol.viewer.widgets.panel import LayerBox, Panel, acting
 from napari_medvol.views.boxes import (
     Box,
@@ -93,11 +93,11 @@ class CropWidget(Panel):
         self._writing = False
         for name, fit in fits.items():
             self.connect(self.fits[name].changed, _without_value(fit))
-        for row in self.voxels:
-            for part in row:
+        for ends in self.voxels:
+            for part in ends:
                 self.connect(part.changed, self._on_voxels)
-        for row in self.mm:
-            for part in row:
+        for ends in self.mm:
+            for part in ends:
                 self.connect(part.changed, self._on_mm)
         self.connect(self.layer.changed, self._on_layer)
         self.connect(self.which.changed, self._read_out)
@@ -246,14 +246,14 @@ class CropWidget(Panel):
     def _on_voxels(self, *_: Any) -> None:
         if self._writing or self.state is None:
             return
-        start, stop = ([float(row[n].value) for row in self.voxels] for n in (0, 1))
+        start, stop = ([float(ends[n].value) for ends in self.voxels] for n in (0, 1))
         self.state.box = box_of(start, stop)
 
     @acting
     def _on_mm(self, *_: Any) -> None:
         if self._writing or self.state is None:
             return
-        low, high = ([float(row[n].value) for row in self.mm] for n in (0, 1))
+        low, high = ([float(ends[n].value) for ends in self.mm] for n in (0, 1))
         state = self.state
         region = region_between(low, high)
         state.box = box_within(state.affine, state.shape, region, state.name)
@@ -267,35 +267,29 @@ class CropWidget(Panel):
             checked(volumes[0], self.state.box)
             boxes = boxes_of(volumes, self.state.box.start, self.state.box.stop)
         except MedVolError as error:
-            self.reading.setText(f"{error.why}.")
+            self.reading.setText(f"{error.what}: {error.why}.")
             return
         region = region_of(volumes[0].affine, boxes[0])
         lines = [_read(v, box) + _turned(v, region) for v, box in zip(volumes, boxes, strict=True)]
         self.reading.setText("\n".join(lines))
 
     def _lay_out(self) -> None:
-        for axis, row in enumerate(self.voxels):
-            row.label = f"{'ijk'[axis]}  start : stop"
-        for row, name in zip(self.mm, ("R", "A", "S"), strict=True):
-            row.label = f"{name}  from – to, mm"
+        for axis, ends in enumerate(self.voxels):
+            ends.label = f"{'ijk'[axis]}  start : stop"
+        for ends, name in zip(self.mm, ("R", "A", "S"), strict=True):
+            ends.label = f"{name}  from – to, mm"
         names = list(self.fits.values())
         self.extend([self.layer, self.which, *self.voxels, *self.mm])
-        self.extend([_row(names[:3]), _row(names[3:]), self.margin, self.seg, self.value])
+        self.extend([row("", *names[:3]), row("", *names[3:]), self.margin, self.seg, self.value])
         self.extend([self.other, self.own, self.hide_source, self.run])
 
 
-def _row(parts: Sequence[Widget]) -> Container[Widget]:
-    return Container(widgets=list(parts), layout="horizontal", labels=False, label="")
-
-
 def _whole_numbers() -> Container[Any]:
-    parts = [SpinBox(value=0, min=-_FAR, max=_FAR) for _ in range(2)]
-    return Container(widgets=parts, layout="horizontal", labels=False)
+    return row("", *(SpinBox(value=0, min=-_FAR, max=_FAR) for _ in range(2)))
 
 
 def _millimetres() -> Container[Any]:
-    parts = [FloatSpinBox(value=0.0, min=-_FAR, max=_FAR, step=1.0) for _ in range(2)]
-    return Container(widgets=parts, layout="horizontal", labels=False)
+    return row("", *(FloatSpinBox(value=0.0, min=-_FAR, max=_FAR, step=1.0) for _ in range(2)))
 
 
 def _without_value(do: Callable[[], Any]) -> Callable[..., None]:

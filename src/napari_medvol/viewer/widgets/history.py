@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from magicgui.widgets import Container, PushButton
+from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
@@ -23,6 +23,7 @@ from napari_medvol.recipe import Recipe
 from napari_medvol.viewer.histories import journal_of, redo, undo
 from napari_medvol.viewer.parts import one_a_scan
 from napari_medvol.viewer.volumes import volume_of
+from napari_medvol.viewer.widgets.page import row
 from napari_medvol.viewer.widgets.panel import LayerBox, acting
 from napari_medvol.viewer.widgets.stepping import Job, SteppingPanel, applying
 from napari_medvol.views.differences import image_differences
@@ -52,8 +53,8 @@ class HistoryWidget(SteppingPanel):
         self.extend(
             [
                 self.layer,
-                _row(self.undo_last, self.redo_last),
-                _row(self.python, self.toml, self.save),
+                row("", self.undo_last, self.redo_last),
+                row("", self.python, self.toml, self.save),
                 self.in_place,
                 self.bar,
                 self.buttons,
@@ -196,10 +197,6 @@ def _value(value: Any) -> str:
     return text if len(text) <= 4 * _LONGEST else f"{text[: 4 * _LONGEST]}…"
 
 
-def _row(*parts: PushButton) -> Container[PushButton]:
-    return Container(widgets=list(parts), layout="horizontal", labels=False)
-
-
 def _grid(*names: str) -> QTableWidget:
     view = QTableWidget(0, len(names))
     view.setHorizontalHeaderLabels(list(names))
@@ -212,8 +209,8 @@ def _grid(*names: str) -> QTableWidget:
 
 def _fill(view: QTableWidget, rows: list[tuple[str, ...]]) -> None:
     view.setRowCount(len(rows))
-    for number, row in enumerate(rows):
-        for column, text in enumerate(row):
+    for number, texts in enumerate(rows):
+        for column, text in enumerate(texts):
             item = QTableWidgetItem(text)
             item.setToolTip(text)
             view.setItem(number, column, item)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, PushButton, Widget
+from magicgui.widgets import CheckBox, ComboBox, LineEdit, PushButton
 from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent
@@ -20,6 +20,7 @@ from napari_medvol.viewer.reorienting import (
     reorient_layer,
 )
 from napari_medvol.viewer.volumes import volume_of
+from napari_medvol.viewer.widgets.page import row
 from napari_medvol.viewer.widgets.panel import LayerBox, Panel, acting
 from napari_medvol.views.turning import CODES, StoredPlane, other_ends, stored_planes
 from napari_medvol.volume import Step, Volume
@@ -58,8 +59,8 @@ class ReorientWidget(Panel):
         self.place = PushButton(text="Use it")
         self.unset = PushButton(text="qform → unknown, numbers kept")
         self.extend([self.layer, self.what, self.sense, self.code, self.codes, self.keep])
-        self.extend([self.sure, _row(self.run, self.canonical)])
-        self.extend([_row(self.form, self.place, self.unset)])
+        self.extend([self.sure, row("", self.run, self.canonical)])
+        self.extend([row("", self.form, self.place, self.unset)])
         self.warning, self.both, self.matrices = QLabel(_WARNING), QLabel(), QLabel()
         self.warning.setStyleSheet(_RED)
         self.matrices.setStyleSheet(_MONO)
@@ -222,10 +223,6 @@ class _Planes(QWidget):
             (left + wide // 2 - 7, top + high, plane.bottom),
         ):
             painter.drawText(x, y, 14, 14, middle, letter)
-
-
-def _row(*parts: Widget) -> Container[Widget]:
-    return Container(widgets=list(parts), layout="horizontal", labels=False, label="")
 
 
 def _numbers(name: str, matrix: Any) -> list[str]:
