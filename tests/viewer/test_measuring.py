@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 
 from napari_medvol import from_ras
 from napari_medvol.errors import LayerError
-from napari_medvol.viewer.measuring import add_tool, measures_table
+from napari_medvol.viewer.measuring import add_tool, measures_layer, measures_table
 from napari_medvol.viewer.opening import show
 from napari_medvol.volume import Axis, Volume
 from tests.phantoms.volumes import affine_along, rotated
@@ -102,3 +102,17 @@ def test_one_layer_holds_them_all_and_points_that_fall_together_have_no_angle() 
     assert layer.features["measure"].tolist() == [""]
     with pytest.raises(LayerError, match="holds no shapes"):
         measures_table(viewer.layers[0])
+
+
+def test_what_is_written_on_the_canvas_follows_the_place_of_the_layer() -> None:
+    viewer = viewer_of(ANISOTROPIC)
+    assert measures_layer(viewer) is None
+    layer = add_tool(viewer)
+    assert measures_layer(viewer) is layer
+    layer.add_lines([np.array([(0, 0, 0), (0, 30, 40)], float)])
+
+    layer.scale = (2, 2, 2)
+    assert layer.features["measure"].tolist() == ["100.0 mm"]
+    layer.affine = np.diag([1, 1, 0.5, 1])
+    assert layer.features["measure"].tolist() == ["72.1 mm"]
+    assert measures_table(layer).rows[0][2] == pytest.approx(np.hypot(60, 40), abs=1e-3)

@@ -26,6 +26,7 @@ _NAME: Final = "Measures"
 _KEY: Final = "medvol measures"
 _COLUMNS: Final = ("number", "kind", "value", "unit", "R (mm)", "A (mm)", "S (mm)")
 _labelled: WeakSet[Any] = WeakSet()
+_PLACE_EVENTS: Final = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
 def add_tool(viewer: ViewerModel, tool: Tool = "ruler") -> Layer:
@@ -41,7 +42,7 @@ def add_tool(viewer: ViewerModel, tool: Tool = "ruler") -> Layer:
     """
     from napari.layers import Shapes
 
-    found = next((one for one in viewer.layers if _is_measures(one)), None)
+    found = measures_layer(viewer)
     if found is None:
         ndim = max(viewer.dims.ndim, 2)
         found = Shapes(
@@ -62,11 +63,18 @@ def add_tool(viewer: ViewerModel, tool: Tool = "ruler") -> Layer:
     return found
 
 
+def measures_layer(viewer: ViewerModel) -> Layer | None:
+    """Return the layer of measures, or None where nothing was measured."""
+    return next((one for one in viewer.layers if _is_measures(one)), None)
+
+
 def label(layer: Layer) -> None:
     """Write beside each shape how large it is, now and whenever it changes."""
     if layer not in _labelled:
         _labelled.add(layer)
         layer.events.data.connect(partial(_on_data, layer))
+        for name in _PLACE_EVENTS:
+            getattr(layer.events, name).connect(partial(_on_place, layer))
     _write(layer)
 
 
@@ -141,6 +149,10 @@ def _on_data(layer: Layer, event: Any = None) -> None:
     # The words "adding", "changing", "removing" come before the deed.
     if not action.lower().endswith("ing"):
         _write(layer)
+
+
+def _on_place(layer: Layer, event: Any = None) -> None:
+    _write(layer)
 
 
 def _is_measures(layer: Layer) -> bool:

@@ -14,19 +14,32 @@ from qtpy.QtWidgets import (
     QLabel,
     QTableWidget,
     QTableWidgetItem,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
 )
 
 from napari_medvol.errors import StepError, WriteError
 from napari_medvol.formats.label_tables import freesurfer_table, read_labels
 from napari_medvol.table import Table
 from napari_medvol.viewer.label_names import name_labels
-from napari_medvol.viewer.measuring import Tool, add_tool, measures_table
+from napari_medvol.viewer.measuring import Tool, add_tool, measures_layer, measures_table
 from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.viewer.waiting import CancelledError, waited_for
 from napari_medvol.viewer.widgets.panel import LayerBox, Panel, acting
 from napari_medvol.views.statistics import label_statistics
 from napari_medvol.volume import Volume
 
+_LABELS, _MEASURES = range(2)
+_NO_LABELS = (
+    "Needs a labels layer: open a segmentation, or paint one with napari's own Labels layer."
+    " Rulers and angles need none."
+)
+_HOW_TO_COMPUTE = "Compute lists each label: its volume in ml, and the values that lie under it."
+_HOW_TO_MEASURE = (
+    "Press Ruler and draw a line, or Angle and click three points. Each is listed here, in mm"
+    " and degrees of the patient."
+)
 _TABLES = "Tables of labels (*.txt *.label *.xml *.lut *.ctbl *.tsv)"
 
 
@@ -45,6 +58,7 @@ class StatisticsWidget(Panel):
         self.compute = PushButton(text="Compute", tooltip="In the labels' own voxels")
         self.names = PushButton(text="Names …", tooltip="Names and colours of labels from a file")
         self.copy, self.save = PushButton(text="Copy"), PushButton(text="Save CSV …")
+        self.copy.tooltip = self.save.tooltip = "The table that is open"
         self.ruler, self.angle = PushButton(text="Ruler"), PushButton(text="Angle")
         self.extend(
             [
@@ -57,12 +71,11 @@ class StatisticsWidget(Panel):
         )
         self.table: Table | None = None
         self.grid, self.measures = _grid(), _grid()
-        self.about = QLabel()
-        self.about.setWordWrap(True)
-        self.add_native(self.about)
-        self.add_native(self.grid, stretch=2)
-        self.add_native(QLabel("Measures on the canvas"))
-        self.add_native(self.measures, stretch=1)
+        self.about, self.hint = _text(""), _text(_HOW_TO_MEASURE)
+        self.tabs = QTabWidget()
+        self.tabs.addTab(_page(self.about, self.grid), "Labels")
+        self.tabs.addTab(_page(self.hint, self.measures), "Measures")
+        self.add_native(self.tabs, stretch=1)
         self._measured: Layer | None = None
         self.connect(self.compute.changed, self.show_statistics)
         self.connect(self.names.changed, self._ask_names)
@@ -70,9 +83,33 @@ class StatisticsWidget(Panel):
         self.connect(self.save.changed, self._ask_where)
         self.connect(self.ruler.changed, lambda: self.measure("ruler"))
         self.connect(self.angle.changed, lambda: self.measure("angle"))
+        self.connect(self.seg.changed, self._on_labels)
+        self.connect(self.viewer.layers.events.inserted, self._on_layers)
+        self.connect(self.viewer.layers.events.removed, self._on_layers)
         self.at_close(self._forget)
         if self.image.value is None and len(self.image.choices) > 1:
             self.image.value = next(one for one in self.image.choices if one is not None)
+        self._on_labels()
+        self._on_layers()
+
+    def _on_labels(self, *_: Any) -> None:
+        """Say what is needed before there is a table."""
+        has_labels = self.seg.value is not None
+        self.compute.enabled = self.names.enabled = has_labels
+        if self.table is None:
+            self.about.setText(_HOW_TO_COMPUTE if has_labels else _NO_LABELS)
+        self.grid.setVisible(self.table is not None)
+
+    def _on_layers(self, *_: Any) -> None:
+        """Follow the layer of measures, whoever made it or took it away."""
+        layer = measures_layer(self.viewer)
+        if layer is self._measured:
+            return
+        self._forget()
+        self._measured = layer
+        if layer is not None:
+            layer.events.features.connect(self._on_measures)
+        self._on_measures()
 
     @acting
     def show_statistics(self, *_: Any) -> None:
@@ -90,6 +127,8 @@ class StatisticsWidget(Panel):
         except CancelledError:
             return
         _fill(self.grid, self.table)
+        self.grid.show()
+        self.tabs.setCurrentIndex(_LABELS)
         self.about.setText(_about(self.table, seg, image, frame))
 
     def _frame(self, image: Volume) -> tuple[int, ...]:
@@ -104,17 +143,18 @@ class StatisticsWidget(Panel):
     @acting
     def measure(self, tool: Tool) -> None:
         """Draw rulers or angles on the canvas."""
-        layer = add_tool(self.viewer, tool)
-        if layer is not self._measured:
-            self._forget()
-            self._measured = layer
-            layer.events.features.connect(self._on_measures)
-        self._on_measures()
+        add_tool(self.viewer, tool)
+        self._on_layers()
+        self.tabs.setCurrentIndex(_MEASURES)
         self.say("Draw a line." if tool == "ruler" else "Click three points; the last twice.")
 
     def _on_measures(self, *_: Any) -> None:
-        if self._measured is not None:
-            _fill(self.measures, measures_table(self._measured))
+        table = None if self._measured is None else measures_table(self._measured)
+        has_rows = table is not None and bool(table.rows)
+        if table is not None:
+            _fill(self.measures, table)
+        self.measures.setVisible(has_rows)
+        self.hint.setVisible(not has_rows)
 
     def _forget(self) -> None:
         if self._measured is not None:
@@ -137,16 +177,16 @@ class StatisticsWidget(Panel):
 
     @acting
     def copy_table(self, *_: Any) -> None:
-        """Put the table on the clipboard, for a spreadsheet."""
+        """Put the table that is open on the clipboard, for a spreadsheet."""
         table = self._table()
         lines = [table.columns, *table.rows]
         text = "\n".join("\t".join("" if v is None else str(v) for v in line) for line in lines)
         QApplication.clipboard().setText(text)
-        self.say(f"Copied {len(table.rows)} rows.")
+        self.say(f"Copied {_rows(len(table.rows))}.")
 
     @acting
     def save_csv(self, path: str | Path) -> None:
-        """Write the table as CSV."""
+        """Write the table that is open as CSV."""
         text, file = self._table().to_csv(), Path(path)
         part = file.with_name(f".{file.name}.part")
         try:
@@ -158,21 +198,47 @@ class StatisticsWidget(Panel):
         self.say(f"Saved as {file.name}.")
 
     def _ask_where(self, *_: Any) -> None:
-        path, _kind = QFileDialog.getSaveFileName(self.native, "Save", "statistics.csv", "*.csv")
+        name = "measures.csv" if self.tabs.currentIndex() == _MEASURES else "statistics.csv"
+        path, _kind = QFileDialog.getSaveFileName(self.native, "Save", name, "*.csv")
         if path:
             self.save_csv(path)
 
     def _table(self) -> Table:
-        if self.table is not None:
+        """Return the table of the open tab."""
+        if self.tabs.currentIndex() == _LABELS:
+            if self.table is None:
+                raise StepError("table of labels", "there is none yet", "Press Compute")
             return self.table
-        if self._measured is not None:
-            return measures_table(self._measured)
-        raise StepError("table", "there is none yet", "Press Compute, or draw a ruler")
+        table = None if self._measured is None else measures_table(self._measured)
+        if table is None or not table.rows:
+            raise StepError("measures", "there are none yet", "Press Ruler and draw a line")
+        return table
 
     def _segmentation(self) -> Layer:
         if self.seg.value is None:
             raise StepError("statistics", "there are no labels", "Open or make a labels layer")
         return self.seg.value
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
+
+
+def _text(words: str) -> QLabel:
+    label = QLabel(words)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label
+
+
+def _page(label: QLabel, grid: QTableWidget) -> QWidget:
+    page = QWidget()
+    layout = QVBoxLayout(page)
+    layout.addWidget(label)
+    layout.addWidget(grid, 1)
+    # What is written stays at the top while the table is hidden.
+    layout.addStretch(0)
+    return page
 
 
 def _row(*parts: PushButton) -> Container[PushButton]:
