@@ -573,6 +573,36 @@ def test_a_new_layer_gets_a_picture_and_a_key_switches_between_two() -> None:
     assert not [name for name in viewer.keymap if str(name) == "W"]
 
 
+def test_a_strip_that_is_closed_hides_nothing() -> None:
+    viewer = ViewerModel()
+    ct, pet = show(viewer, [scan(name="CT"), scan(PET, name="PET")])
+    ct.visible = pet.visible = True
+    panel = StripWidget(viewer)
+    panel.solo.show(ct)
+    assert not pet.visible
+
+    panel.close()
+    assert pet.visible
+
+    panel = StripWidget(viewer)
+    panel.solo.show(ct)
+    ct.visible = False
+    panel.close()
+    assert (ct.visible, pet.visible) == (False, False)
+
+
+def test_a_low_strip_shows_whole_pictures_with_whole_names() -> None:
+    viewer = ViewerModel()
+    show(viewer, [scan(name="IBSI_1_STS_002_PET_image")])
+    panel = StripWidget(viewer)
+
+    item = panel.list.item(0)
+    assert item.text().replace("\u200b", "") == "IBSI_1_STS_002_PET_image"
+    assert panel.list.minimumHeight() >= panel.list.visualItemRect(item).height()
+    assert panel.list.fontMetrics().height() * 2 < panel.list.gridSize().height() - 96
+    panel.close()
+
+
 # The course: a CT and its PET in a real window
 
 

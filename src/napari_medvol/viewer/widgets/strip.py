@@ -20,6 +20,8 @@ from napari_medvol.viewer.widgets.panel import Panel
 _QUIET_MS: Final = 120
 _POLL_MS: Final = 30
 _KEY: Final = "W"
+#: Pixels under a picture, for two lines.
+_NAME: Final = 44
 _LAYER_EVENTS: Final = (
     "name", "visible", "data", "contrast_limits", "gamma", "colormap", "metadata", "set_data",
 )  # fmt: skip
@@ -56,7 +58,13 @@ class StripWidget(Panel):
         self.viewer.bind_key(_KEY, self._on_key, overwrite=True)
         self.at_close(lambda: self.viewer.bind_key(_KEY, None, overwrite=True))
         self.at_close(self._forget)
+        self.at_close(self._end_solo)
         self._on_layers()
+
+    def _end_solo(self) -> None:
+        """Leave no layer hidden that nobody could tell why."""
+        if self.solo.layer is not None:
+            self.solo.end()
 
     def _forget(self) -> None:
         self._quiet.stop()
@@ -75,7 +83,7 @@ class StripWidget(Panel):
         self.list.clear()
         for layer in self._shown:
             _each(layer, "connect", self._on_change)
-            self.list.addItem(QListWidgetItem(layer.name))
+            self.list.addItem(QListWidgetItem(_broken(layer.name)))
         self._write()
         self._on_change()
 
@@ -141,7 +149,7 @@ class StripWidget(Panel):
             font.setBold(role_of(layer) == "reference")
             font.setItalic(is_overlay(layer))
             item.setFont(font)
-            item.setText(layer.name if layer.visible else f"({layer.name})")
+            item.setText(_broken(layer.name if layer.visible else f"({layer.name})"))
             record = record_of(layer)
             files = record.volume.report.files if record is not None else ()
             item.setToolTip("\n".join([layer.name, *files[:1]]))
@@ -155,6 +163,11 @@ def _each(layer: Layer, act: str, callback: Any) -> None:
         emitter = getattr(layer.events, name, None)
         if emitter is not None:
             getattr(emitter, act)(callback)
+
+
+def _broken(name: str) -> str:
+    """Return a name that may go on in a second line after each underscore, as after a space."""
+    return name.replace("_", "_\u200b")
 
 
 def _icon(picture: np.ndarray[Any, Any]) -> QIcon:
@@ -171,7 +184,11 @@ def _list() -> QListWidget:
     pictures.setResizeMode(QListView.ResizeMode.Adjust)
     pictures.setMovement(QListView.Movement.Static)
     pictures.setSpacing(6)
-    pictures.setGridSize(QSize(SIZE + 40, SIZE + 30))
+    pictures.setGridSize(QSize(SIZE + 40, SIZE + _NAME))
+    pictures.setWordWrap(True)
+    pictures.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    # One row of pictures is always seen whole, names included.
+    pictures.setMinimumHeight(SIZE + _NAME + 2 * pictures.frameWidth())
     pictures.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     pictures.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     pictures.setToolTip(f"Click: one layer alone, and back. {_KEY}: the last two in turn")
