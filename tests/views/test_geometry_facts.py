@@ -126,3 +126,16 @@ def test_a_matrix_that_is_none_is_said_in_words() -> None:
     form = Form("qform", "1 (scanner)", None, False)
     text = geometry_text(Volume(np.zeros((2, 3, 4)), np.eye(4)), (form,))
     assert "no matrix" in text
+
+
+def test_the_noise_of_a_rotation_is_not_printed() -> None:
+    affine = np.diag([0.7, 0.7, 5.0, 1.0])
+    affine[:3, 3] = -120.1234567, 80, -600
+    affine[0, 1], affine[1, 2] = 6.71471565e-19, -4e-8
+
+    text = matrix_text(affine)
+
+    assert text.splitlines()[0].split() == ["[", "0.7", "0", "0", "-120.1235", "]"]
+    assert "e-" not in text
+    affine[2, 0] = 1e-5
+    assert "1e-05" in matrix_text(affine)

@@ -109,6 +109,49 @@ def test_a_place_that_is_none_is_said_in_the_status_line(
     assert why in widget.status
 
 
+def test_a_point_outside_is_said_to_be_and_so_is_where_the_views_stopped(
+    viewer: Any, widget: CursorWidget
+) -> None:
+    shown(viewer, numbered((20, 22, 12), CT, name="CT"))
+    shown(viewer, numbered((8, 8, 8), PET, name="PET"))
+
+    widget.place.value = "0 0 900 mm"
+    widget.go()
+    assert widget.status.startswith("0.00, 0.00, 900.00 mm lies outside of all layers.")
+    assert "The views stopped at the border: " in widget.status
+    stopped = [float(n) for n in widget.status.split(": ")[-1].rstrip(".m ").split(",")]
+    np.testing.assert_allclose(
+        stopped, napari_medvol.to_ras(viewer, viewer.dims.point), atol=0.005
+    )
+    widget.place.value = "3 4 5"
+    widget.go()
+
+    assert "outside of all" not in widget.status
+
+
+def test_columns_that_hold_nothing_are_not_shown(viewer: Any, widget: CursorWidget) -> None:
+    titles = [
+        widget.model.headerData(n, Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole)
+        for n in range(widget.model.columnCount())
+    ]
+
+    def seen() -> list[str]:
+        return [t for n, t in enumerate(titles) if not widget.table.isColumnHidden(n)]
+
+    shown(viewer, numbered((20, 22, 12), CT, name="CT"))
+    QApplication.processEvents()
+    widget.show_at(apply_affine(CT, (3, 4, 5)))
+    assert seen() == ["Layer", "Value", "Voxel i, j, k", "RAS mm", "LPS mm", "Linear"]
+    assert sum(widget.table.columnWidth(titles.index(t)) for t in seen()) <= 840
+    seg = np.ones((20, 22, 12), np.uint8)
+    shown(viewer, Volume(seg, CT, kind="labels", labels=(Label(1, "liver"),), name="seg"))
+    QApplication.processEvents()
+    widget.show_at(apply_affine(CT, (3, 4, 5)))
+
+    assert "Label" in seen()
+    assert widget.table.textElideMode() == Qt.TextElideMode.ElideMiddle
+
+
 def test_the_reference_is_bold_and_an_overlay_italic(viewer: Any, widget: CursorWidget) -> None:
     ct = shown(viewer, numbered((20, 18, 12), CT, name="CT"))
     pet = shown(viewer, numbered((12, 11, 9), PET, name="PET"))
@@ -251,7 +294,7 @@ def test_the_frame_is_that_of_the_slider(viewer: Any, widget: CursorWidget) -> N
     found = row_of(widget, layer).found
     assert found.extra == (3,)
     assert found.value == volume.data[2, 3, 4, 3]
-    assert "· 3" in widget.model.data(widget.model.index(0, 5))
+    assert "· 3" in widget.model.data(widget.model.index(0, 3))
 
 
 def test_going_to_a_frame_moves_its_slider(viewer: Any, widget: CursorWidget) -> None:

@@ -205,12 +205,34 @@ def test_every_tab_can_be_copied(
 ) -> None:
     shown(viewer, series(tmp_path))
     widget.tabs.setCurrentIndex(tab)
-    wait_for(lambda: tab in (GEOMETRY, VARIES, DIFFERENCE) or len(widget.table().rows) > 1)
+    wait_for(lambda: tab in (GEOMETRY, DIFFERENCE) or len(widget.table().rows) > 1)
     QApplication.clipboard().setText("before")
 
     widget.copy.native.click()
 
-    assert QApplication.clipboard().text() not in ("before", "")
+    if tab == DIFFERENCE:
+        assert QApplication.clipboard().text() == "before"
+        assert "there is nothing in this tab" in widget.status
+    else:
+        assert QApplication.clipboard().text() not in ("before", "")
+        assert widget.status.endswith("copied")
+
+
+def test_what_is_copied_is_counted_and_nothing_is_not_called_a_copy(
+    viewer: Any, widget: HeaderWidget
+) -> None:
+    widget.tabs.setCurrentIndex(1)
+    QApplication.clipboard().setText("as it was")
+    widget._copy()
+
+    assert "there is nothing in this tab" in widget.status
+    assert QApplication.clipboard().text() == "as it was"
+    shown(viewer, Volume(np.zeros((3, 4, 5), np.int16), np.eye(4), name="CT"))
+    widget.tabs.setCurrentIndex(0)
+    widget._copy()
+    n = len(QApplication.clipboard().text().splitlines())
+    assert widget.status in (f"{n} rows copied", f"{n - 1} rows copied")
+    assert widget.native.minimumWidth() >= widget.tabs.tabBar().sizeHint().width()
 
 
 def test_without_a_scan_every_tab_says_so(viewer: Any, widget: HeaderWidget) -> None:

@@ -19,9 +19,10 @@ from napari_medvol.viewer.roles import is_overlay, reference_of
 from napari_medvol.viewer.widgets.panel import Panel, acting
 from napari_medvol.viewer.widgets.probe_table import (
     ProbeModel,
+    ProbeView,
     Row,
     both_conventions,
-    probe_view,
+    mm_text,
 )
 from napari_medvol.views.probe import Probe, parse_place, probe, probe_table, ras_of_place
 from napari_medvol.volume import Volume
@@ -52,7 +53,7 @@ class CursorWidget(Panel):
         self.where = QLabel()
         self.where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.model = ProbeModel()
-        self.table = probe_view(self.model)
+        self.table = ProbeView(self.model)
         self.add_native(self.where)
         self.add_native(self.table, stretch=1)
         #: Whether the mouse moved after the cursor did: what moved last is shown.
@@ -196,6 +197,26 @@ class CursorWidget(Panel):
             raise StepError("go to", "nothing in the viewer has three axes", "Open a scan")
         self._stand_at(layer, place.kind, ras, place.numbers[3:])
         self.show_at(ras)
+        self._tell_if_outside(layer, ras)
+
+    def _tell_if_outside(self, layer: Layer | None, ras: Any) -> None:
+        """Say of which layers the point lies outside, and where the views stopped instead."""
+        outside = [row.layer.name for row in self.model.rows if not row.found.inside]
+        chosen = [row for row in self.model.rows if row.layer is layer]
+        if len(outside) == len(self.model.rows):
+            of = "all layers" if len(outside) > 1 else ", ".join(outside)
+        elif chosen and not chosen[0].found.inside:
+            of = chosen[0].layer.name
+        else:
+            self.say("")
+            return
+        text = f"{mm_text(ras)} mm lies outside of {of}."
+        at = np.array(self.viewer.dims.point[-3:])
+        wanted = from_ras(self.viewer, ras)
+        steps = np.array([span.step for span in self.viewer.dims.range[-3:]])
+        if (np.abs(at - wanted) > steps).any():
+            text += f" The views stopped at the border: {mm_text(to_ras(self.viewer, at))} mm."
+        self.say(text)
 
     def _stand_at(self, layer: Layer | None, kind: str, ras: Any, extra: Sequence[float]) -> None:
         viewer, n = self.viewer, self.viewer.dims.ndim

@@ -17,6 +17,8 @@ _OPEN_AT_FIRST: Final = 400
 #: So many matches are shown with the branches open that lead to them.
 _OPEN_MATCHES: Final = 2000
 _LONGEST: Final = 200
+#: Pixels that the first column takes of itself.
+_WIDEST_NAME: Final = 320
 
 
 class ElementModel(QAbstractItemModel):
@@ -179,6 +181,10 @@ class ElementTree(QTreeView):
         for column, cells in enumerate(zip(*map(_cells, elements), strict=True)):
             self.setColumnHidden(column, column > 1 and not any(cells))
         self._open()
+        if len(elements) <= _OPEN_AT_FIRST:
+            # As wide as the names are, so that most is left to the values.
+            self.resizeColumnToContents(0)
+            self.setColumnWidth(0, min(self.columnWidth(0), _WIDEST_NAME))
 
     def set_words(self, words: str) -> None:
         """Show only what has every one of `words`."""

@@ -48,7 +48,8 @@ from napari_medvol.volume import Volume
 _IMAGE, _GEOMETRY, _HEADER, _VARIES, _DIFFERENCE, _IDENTIFIERS = range(6)
 _TABS: Final = ("Image", "Geometry", "Header", "Varies", "Difference", "Identifiers")
 _TYPING_MS: Final = 60
-_WIDE: Final = 320
+#: Pixels that the tabs and a matrix need.
+_WIDTH: Final = 460
 _BADGE: Final = "color: white; background: #b5542f; border-radius: 4px; padding: 3px 8px"
 
 
@@ -100,6 +101,7 @@ class HeaderWidget(Panel):
         )
         for title, page in zip(_TABS, pages, strict=True):
             self.tabs.addTab(page, title)
+        self.native.setMinimumWidth(_WIDTH)
         self.copy = PushButton(text="Copy", tooltip="What the tab shows")
         self.csv, self.json = PushButton(text="CSV …"), PushButton(text="JSON …")
         buttons = Container(
@@ -332,13 +334,22 @@ class HeaderWidget(Panel):
             return self.difference.table()
         return elements_table(self._trees()[tab].elements.shown())
 
+    @acting
     def _copy(self, *_: Any) -> None:
         tree = self._trees().get(self.tabs.currentIndex())
         chosen = tree.selected_text() if tree is not None else ""
         if self.tabs.currentIndex() == _GEOMETRY:
-            chosen = self.geometry.textCursor().selectedText() or self.geometry.toPlainText()
-        QApplication.clipboard().setText(chosen or self.table().to_tsv())
-        self.say("Copied")
+            # Qt parts the lines of a selection by U+2029.
+            chosen = self.geometry.textCursor().selectedText().replace("\u2029", "\n")
+            chosen = chosen or self.geometry.toPlainText()
+        text, n = chosen, len(chosen.splitlines())
+        if not chosen:
+            table = self.table()
+            text, n = table.to_tsv(), len(table.rows)
+        if not n:
+            raise LayerError("copy", "there is nothing in this tab", "Choose a layer")
+        QApplication.clipboard().setText(text)
+        self.say("1 row copied" if n == 1 else f"{n} rows copied")
 
     @acting
     def _save(self, kind: str) -> None:

@@ -14,9 +14,12 @@ from napari_medvol.viewer.shown import record_of
 from napari_medvol.views.probe import Probe
 
 _TITLES: Final = (
-    "Layer", "Value", "Linear", "Stored", "Label", "Voxel i, j, k", "RAS mm", "LPS mm", "File",
+    "Layer", "Value", "Label", "Voxel i, j, k", "RAS mm", "LPS mm", "File", "Stored", "Linear",
 )  # fmt: skip
-_NAME, _VOXEL, _FILE = 0, 5, 8
+_NAME, _VALUE, _VOXEL, _RAS, _LPS, _FILE = 0, 1, 3, 4, 5, 6
+#: Columns that are there whatever they hold.
+_ALWAYS: Final = (_NAME, _VALUE, _VOXEL, _RAS, _LPS)
+_WIDTHS: Final = (130, 95, 80, 125, 150, 150, 140, 70, 80)
 
 
 class Row(NamedTuple):
@@ -34,14 +37,14 @@ class ProbeModel(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[Row] = []
-        self._texts: list[tuple[str, ...]] = []
+        self.texts: list[tuple[str, ...]] = []
 
     def put(self, rows: list[Row]) -> None:
         """Show other rows; the selection stays where the layers do."""
         same = [row.layer for row in rows] == [row.layer for row in self.rows]
         if not same:
             self.beginResetModel()
-        self.rows, self._texts = rows, [_texts(row) for row in rows]
+        self.rows, self.texts = rows, [_texts(row) for row in rows]
         if not same:
             self.endResetModel()
         elif rows:
@@ -65,7 +68,7 @@ class ProbeModel(QAbstractTableModel):
         """Return text, font and tooltip of a cell."""
         row = self.rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._texts[index.row()][index.column()]
+            return self.texts[index.row()][index.column()]
         if role == Qt.ItemDataRole.FontRole and index.column() == _NAME:
             font = QFont()
             font.setBold(row.is_reference)
@@ -84,13 +87,13 @@ def _texts(row: Row) -> tuple[str, ...]:
     return (
         row.layer.name,
         _value(row) if found.inside else "outside",
-        _number(found.linear, whole=False),
-        _number(found.stored),
         found.label,
         voxel,
-        _mm(found.ras),
-        _mm(found.lps),
+        mm_text(found.ras),
+        mm_text(found.lps),
         _source(found),
+        _number(found.stored),
+        _number(found.linear, whole=False),
     )
 
 
@@ -114,7 +117,8 @@ def _number(value: Any, whole: bool = True) -> str:
     return str(int(value)) if isfinite(value) else str(value)
 
 
-def _mm(point: Any) -> str:
+def mm_text(point: Any) -> str:
+    """Return a point to a hundredth of a millimetre."""
     return ", ".join(f"{n + 0.0:.2f}" for n in point)
 
 
@@ -131,6 +135,8 @@ def _tip(row: Row, column: int) -> str | None:
     if column == _FILE and row.found.source is not None:
         source = row.found.source
         return "\n".join(filter(None, [source.file, source.instance_uid]))
+    if column in (_RAS, _LPS):
+        return mm_text(row.found.ras if column == _RAS else row.found.lps)
     if column == _VOXEL:
         return "Counted from 0; whole numbers are voxel centres. Further axes behind the dot."
     if column != _NAME:
@@ -144,21 +150,39 @@ def _tip(row: Row, column: int) -> str | None:
 def both_conventions(ras: Any) -> str:
     """Return a point of the patient in RAS and in LPS."""
     lps = np.asarray(ras) * (-1, -1, 1)
-    return f"RAS {_mm(ras)} mm   ·   LPS {_mm(lps)} mm"
+    return f"RAS {mm_text(ras)} mm   ·   LPS {mm_text(lps)} mm"
 
 
-def probe_view(model: ProbeModel) -> QTableView:
-    """Return the table on the screen."""
-    table = QTableView()
-    table.setModel(model)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setWordWrap(False)
-    table.verticalHeader().hide()
-    header = table.horizontalHeader()
-    # Sizing columns by their content at every move of the mouse would cost more than all else.
-    header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-    header.setStretchLastSection(True)
-    for column, width in enumerate((170, 110, 80, 70, 90, 165, 190, 190, 180)):
-        table.setColumnWidth(column, width)
-    return table
+class ProbeView(QTableView):
+    """The table on the screen: columns that no layer has anything for are hidden."""
+
+    def __init__(self, model: ProbeModel) -> None:
+        super().__init__()
+        self._probes = model
+        self.setModel(model)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setWordWrap(False)
+        # The ends of names tell scans of one patient apart.
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.verticalHeader().hide()
+        header = self.horizontalHeader()
+        # Sizing columns by their content at every move of the mouse would cost more than all else.
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setStretchLastSection(True)
+        for column, width in enumerate(_WIDTHS):
+            self.setColumnWidth(column, width)
+            self.setColumnHidden(column, column not in _ALWAYS)
+        model.modelReset.connect(self._on_reset)
+        model.dataChanged.connect(self._show_used)
+
+    def _on_reset(self) -> None:
+        for column in range(len(_TITLES)):
+            self.setColumnHidden(column, column not in _ALWAYS)
+        self._show_used()
+
+    def _show_used(self, *_: Any) -> None:
+        """Show a column once it holds something; it stays while the layers do."""
+        for column, cells in enumerate(zip(*self._probes.texts, strict=True)):
+            if self.isColumnHidden(column) and any(cells):
+                self.setColumnHidden(column, False)
