@@ -168,6 +168,8 @@ class ReslicedArray(ArrayLike):
     def _computed(self, parts: Sequence[range], step: int) -> Array:
         n = self.n_extra
         space, colour = parts[n : n + 3], parts[n + 3 :]
+        if not n and not colour:
+            return self._space(self.data, (), space, step)
         out = np.empty([len(part) for part in parts], dtype=self.dtype)
         for place in product(*(range(len(part)) for part in parts[:n])):
             at = tuple(part[i] for part, i in zip(parts, place, strict=False))
