@@ -456,3 +456,23 @@ def test_near_is_what_is_read_already_or_one_read_away() -> None:
     assert streamed.is_near((0, 0, 1))
     assert streamed.is_near((slice(None), 0, slice(0, 2)))
     assert not streamed.is_near((0, 0, 3))
+
+
+@pytest.mark.parametrize("limit", [0, 10**9])
+def test_what_is_known_is_what_was_read_and_asking_reads_nothing(limit: int) -> None:
+    stored = np.arange(1, 1 + 4 * 3 * 2, dtype=np.int16).reshape(4, 3, 2)
+    source = ArraySource(stored)
+    volume = flip(lazy_volume(PlaneStore(source, MemoryBudget(limit))), 2)
+    for k in (0, 2):
+        volume.store.plane(3 - k)
+    asked = list(source.order)
+
+    known = volume.known((slice(None), 1, slice(None)), -7)
+
+    expected = stored[::-1, 1, :].T.copy()
+    expected[:, [1, 3]] = -7
+    np.testing.assert_array_equal(known, expected)
+    np.testing.assert_array_equal(volume.known((1, slice(None), 3), -7), [-7, -7, -7])
+    assert volume.planes((0, 0, slice(1, 3))) == [2, 1]
+    assert volume.store.peek(2) is None
+    assert source.order == asked
