@@ -190,7 +190,8 @@ def written(
         If it cannot be changed or written.
     """
     began = time.perf_counter()
-    certificate = write(apply(volume, steps), path, **how)
+    told = {"progress": how["progress"]} if "progress" in how else {}
+    certificate = write(apply(volume, steps, **told), path, **how)
     said = "\n".join((*volume.report.warnings, *certificate.notes))
     seconds = time.perf_counter() - began
     return Outcome("written", str(path), said, seconds, certificate), certificate
