@@ -35,8 +35,8 @@ class Verb:
     ops : tuple of str
         The operations that it may stand for: names in ``OPERATIONS``.
     change : callable
-        The volume, and by name what is typed, to the steps, or to the volume changed. Its
-        parameters after the first are those of the verb, annotated as typer wants them.
+        The volume, and by name what is typed, to the steps. Its parameters after the first are
+        those of the verb, annotated as typer wants them.
     help : str
         One line, then examples.
     also : callable, optional
@@ -46,7 +46,7 @@ class Verb:
 
     name: str
     ops: tuple[str, ...]
-    change: Callable[..., Sequence[Step] | Volume]
+    change: Callable[..., Sequence[Step]]
     help: str
     also: Callable[[Volume, Volume, bool, dict[str, Any]], None] | None = None
 
@@ -70,14 +70,12 @@ def _run(
 ) -> None:
     from napari_medvol.formats import write
     from napari_medvol.ops import apply
-    from napari_medvol.volume import Volume
 
     refuse_existing(recipe, overwrite)
     volume = only_volume(source, reads)
-    made = change(volume)
+    steps = change(volume)
     with progress_of(verb.name) as progress:
-        is_done = isinstance(made, Volume)
-        changed = made if is_done else apply(volume, made, progress=progress)
+        changed = apply(volume, steps, progress=progress)
         certificate = write(changed, target, overwrite=overwrite, progress=progress, **writes)
     if verb.also is not None:
         verb.also(volume, changed, overwrite, change.keywords)
