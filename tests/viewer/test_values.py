@@ -145,7 +145,7 @@ def test_a_layer_that_was_moved_stays_where_it_was_put(tmp_path: Path) -> None:
     show_values(layer, "suvbw")
 
     np.testing.assert_allclose(layer.data_to_world((1, 2, 3)), place)
-    assert napari_medvol.volume_of(layer).history[-1].op == "edit"
+    assert napari_medvol.volume_of(layer).history[-1].op == "move"
 
 
 def oblique(folder: Path) -> Path:

@@ -5,7 +5,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Points
 
-from napari_medvol import from_ras, volume_of
+from napari_medvol import apply, from_ras, volume_of
 from napari_medvol.affines import apply_affine
 from napari_medvol.errors import LayerError
 from napari_medvol.viewer.opening import show
@@ -56,7 +56,9 @@ def test_a_moved_layer_gives_the_volume_at_its_new_place(axcodes: str) -> None:
 
     np.testing.assert_allclose(where(moved) - where(volume), (3, 5, 7))
     assert moved.data is volume.data
-    assert [step.op for step in moved.history] == ["edit"]
+    assert [step.op for step in moved.history] == ["move"]
+    again = apply(volume, moved.history)
+    np.testing.assert_array_equal(again.affine, moved.affine)
 
 
 def test_a_layer_turned_by_an_affine_gives_the_volume_turned() -> None:

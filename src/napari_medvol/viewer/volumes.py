@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from napari_medvol.errors import GeometryError, LayerError
+from napari_medvol.errors import GeometryError, LayerError, StepError
+from napari_medvol.ops.move import move
 from napari_medvol.report import GeometryReport
 from napari_medvol.viewer.coordinates import (
     Face,
@@ -34,9 +35,10 @@ _SCANS: Final = ("image", "labels")
 def volume_of(layer: Layer) -> Volume:
     """Return the scan that a layer shows: native voxels, true affine.
 
-    A layer that nobody touched gives the very Volume it was made of. One that was moved,
-    painted or given other data gives a Volume derived with the step ``edit``. A layer that did
-    not come from this plugin gives a Volume of its data, scale, affine and units.
+    A layer that nobody touched gives the very Volume it was made of. One that was moved gives
+    a Volume derived with the step ``move``; one that was painted or given other data, with the
+    step ``edit``. A layer that did not come from this plugin gives a Volume of its data, scale,
+    affine and units.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def volume_of(layer: Layer) -> Volume:
         )
     try:
         return _of_kind(layer, _shown_by(layer))
-    except GeometryError as error:
+    except (GeometryError, StepError) as error:
         raise LayerError(f"layer {layer.name!r}", error.why, error.fix) from error
 
 
@@ -100,15 +102,18 @@ def _edited(layer: Layer, volume: Volume, **changes: Any) -> Volume:
 
 def _same_voxels(layer: Layer, record: Shown, face: Face) -> Volume:
     """Return the volume of a layer that still holds the array it was given."""
-    changes: dict[str, Any] = {}
+    volume, changes = record.volume, {}
     motion = movement(layer, face)
     if motion is not None:
-        changes["affine"] = ras_motion(motion[-4:, -4:]) @ record.volume.affine
-        changes["axes"] = _axes_as_shown(layer, record)
+        in_space = ras_motion(motion[-4:, -4:])
+        if not np.allclose(in_space, np.eye(4), rtol=0, atol=1e-9):
+            volume = move(volume, in_space.tolist())
+        axes = _axes_as_shown(layer, record)
+        changes = {"axes": axes} if axes != volume.axes else {}
     painted = _painted(record)
     if painted is not None:
         changes["data"] = painted
-    return _edited(layer, record.volume, **changes) if changes else record.volume
+    return _edited(layer, volume, **changes) if changes else volume
 
 
 def movement(layer: Layer, face: Face) -> Matrix | None:
