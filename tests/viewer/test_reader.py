@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Labels
 from napari.utils.notifications import Notification
 
 import napari_medvol
@@ -68,6 +69,22 @@ def test_what_the_user_says_to_napari_wins(scan: Path) -> None:
 
     assert layer.name == "mine"
     assert layer.colormap.name == "magma"
+
+
+def test_the_layer_type_that_a_script_asks_for_is_what_it_gets(scan: Path, tmp_path: Path) -> None:
+    viewer = ViewerModel()
+
+    (labels,) = viewer.open(str(scan), plugin="napari-medvol", layer_type="labels")
+    assert isinstance(labels, Labels)
+    assert volume_of(labels).kind == "labels"
+    labels.fill((0, 0, 0), 7)
+    (image,) = viewer.open(str(scan), plugin="napari-medvol", layer_type="image")
+    assert volume_of(image).kind == "image"
+
+    halves = tmp_path / "halves.nii"
+    nib.Nifti1Image(np.full((3, 4, 5), 0.5, np.float32), np.eye(4)).to_filename(halves)
+    with pytest.raises(MedVolError, match="no whole numbers"):
+        viewer.open(str(halves), plugin="napari-medvol", layer_type="labels")
 
 
 def test_a_script_opens_with_one_call(scan: Path) -> None:

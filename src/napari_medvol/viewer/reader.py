@@ -68,12 +68,31 @@ def read_layers(path: Paths) -> list[LayerData]:
                 " or pass stack=True, to get one volume."
             )
         follow_open_windows()
-        return layers_of(volumes) or _NOTHING_TO_ADD
+        return layers_of(_as_asked(volumes)) or _NOTHING_TO_ADD
     except MedVolError as error:
         if together is None:
             raise
         notify.fail(error)
         return _NOTHING_TO_ADD
+
+
+def _as_asked(volumes: Sequence[Volume]) -> list[Volume]:
+    """Return volumes as what ``viewer.open(…, layer_type=…)`` asks for.
+
+    napari would give one kind of layer the colours of the other.
+
+    Raises
+    ------
+    StepError
+        If labels are asked for and values are no whole numbers.
+    """
+    from napari_medvol.ops.values import as_kind
+
+    asked = _local_of("_add_layers_with_plugins", "napari.components", "layer_type")
+    return [
+        as_kind(volume, asked) if asked in ("image", "labels") and asked != volume.kind else volume
+        for volume in volumes
+    ]
 
 
 def _asked_for(path: Paths, together: Sequence[Any]) -> list[Volume]:
@@ -132,10 +151,15 @@ def opened_together() -> Sequence[Any] | None:
     its files before the event loop runs and the console while it does. Where napari renames
     the method or its parameter, every opening counts as a script's: no dialog comes up unasked.
     """
+    paths = _local_of("_qt_open", "napari._qt", "filenames")
+    return paths if isinstance(paths, Sequence) else None
+
+
+def _local_of(function: str, module: str, name: str) -> Any:
+    """Return what a caller in napari was asked for; None if it is not among the callers."""
     frame = sys._getframe()  # noqa: SLF001 - the documented way to the callers
     while frame is not None:
-        if frame.f_code.co_name == "_qt_open" and "napari._qt" in frame.f_globals["__name__"]:
-            paths = frame.f_locals.get("filenames")
-            return paths if isinstance(paths, Sequence) else None
+        if frame.f_code.co_name == function and module in frame.f_globals["__name__"]:
+            return frame.f_locals.get(name)
         frame = frame.f_back  # type: ignore[assignment]
     return None
