@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 
 from napari_medvol import from_ras
 from napari_medvol.errors import LayerError
-from napari_medvol.viewer.measuring import add_tool, measures_layer, measures_table
+from napari_medvol.viewer.measuring import draw_measures, measures_layer, measures_table
 from napari_medvol.viewer.opening import show
 from napari_medvol.volume import Axis, Volume
 from tests.phantoms.volumes import affine_along, rotated
@@ -33,7 +33,7 @@ def test_a_ruler_between_two_places_of_the_patient_is_as_long_as_they_are_apart(
     viewer = viewer_of(affine)
     ends = np.array([(3.0, -8.0, 20.0), (23.0, 31.0, -24.0)])
 
-    layer = add_tool(viewer, "ruler")
+    layer = draw_measures(viewer, "ruler")
     assert layer.mode == "add_line"
     layer.add_lines([from_ras(viewer, ends)])
     (row,) = measures_table(layer).rows
@@ -45,7 +45,7 @@ def test_a_ruler_between_two_places_of_the_patient_is_as_long_as_they_are_apart(
 
 def test_an_angle_a_path_and_areas() -> None:
     viewer = viewer_of(ANISOTROPIC)
-    layer = add_tool(viewer, "angle")
+    layer = draw_measures(viewer, "angle")
     assert layer.mode == "add_path"
 
     layer.add_paths([np.array([(0, 0, 10), (0, 0, 0), (0, 10, 0)], float)])
@@ -63,7 +63,7 @@ def test_an_angle_a_path_and_areas() -> None:
 
 def test_a_shape_that_is_changed_is_measured_again() -> None:
     viewer = viewer_of(ANISOTROPIC)
-    layer = add_tool(viewer)
+    layer = draw_measures(viewer)
     layer.add_lines([np.array([(0, 0, 0), (0, 0, 10)], float)])
 
     layer.data = [np.array([(0, 0, 0), (0, 0, 25)], float)]
@@ -75,27 +75,27 @@ def test_a_shape_that_is_changed_is_measured_again() -> None:
 
 def test_frames_micrometres_and_flat_viewers_are_measured_in_mm() -> None:
     moving = viewer_of(ANISOTROPIC, (20, 20, 20, 3))
-    layer = add_tool(moving)
+    layer = draw_measures(moving)
     layer.add_lines([np.array([(1, 0, 0, 0), (1, 0, 3, 4)], float)])
     assert measures_table(layer).rows[0][2] == 5.0
 
     small = viewer_of(ANISOTROPIC)
     small.add_image(np.zeros((4, 4, 4)), units=("um",) * 3)
-    layer = add_tool(small)
+    layer = draw_measures(small)
     layer.add_lines([np.array([(0, 0, 0), (0, 3000, 4000)], float)])
     assert measures_table(layer).rows[0][2] == pytest.approx(5.0)
 
     flat = ViewerModel()
     flat.add_image(np.zeros((40, 40)))
-    layer = add_tool(flat)
+    layer = draw_measures(flat)
     layer.add_lines([np.array([(0, 0), (30, 40)], float)])
     assert measures_table(layer).rows[0][2] == 50.0
 
 
 def test_one_layer_holds_them_all_and_points_that_fall_together_have_no_angle() -> None:
     viewer = viewer_of(ANISOTROPIC)
-    layer = add_tool(viewer)
-    assert add_tool(viewer, "angle") is layer
+    layer = draw_measures(viewer)
+    assert draw_measures(viewer, "angle") is layer
     layer.add_paths([np.array([(0, 0, 0), (0, 0, 0), (0, 5, 0)], float)])
 
     assert measures_table(layer).rows[0][1:4] == ("angle", None, "°")
@@ -107,7 +107,7 @@ def test_one_layer_holds_them_all_and_points_that_fall_together_have_no_angle() 
 def test_what_is_written_on_the_canvas_follows_the_place_of_the_layer() -> None:
     viewer = viewer_of(ANISOTROPIC)
     assert measures_layer(viewer) is None
-    layer = add_tool(viewer)
+    layer = draw_measures(viewer)
     assert measures_layer(viewer) is layer
     layer.add_lines([np.array([(0, 0, 0), (0, 30, 40)], float)])
 

@@ -29,7 +29,7 @@ _labelled: WeakSet[Any] = WeakSet()
 _PLACE_EVENTS: Final = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
-def add_tool(viewer: ViewerModel, tool: Tool = "ruler") -> Layer:
+def draw_measures(viewer: ViewerModel, tool: Tool = "ruler") -> Layer:
     """Return the layer of measures, made where there is none, ready to draw a ruler or an angle.
 
     A line is a ruler; a path of three points is an angle, of more a length along it; closed

@@ -12,10 +12,12 @@ from napari_medvol.viewer.colormaps import is_shaped, shape_colours
 from napari_medvol.viewer.overlaying import laid_of, recolour
 from napari_medvol.viewer.shown import record_of
 from napari_medvol.viewer.volumes import volume_of
+from napari_medvol.views.histogram import histogram
 from napari_medvol.views.windows import (
     FUNCTIONS,
     limits_of_window,
     presets,
+    window_from_text,
     window_of_limits,
     windowed,
     windows_of_file,
@@ -69,11 +71,19 @@ def function_of(layer: Layer) -> str:
     return "LINEAR" if known is not None and known[0].function == "LINEAR" else "LINEAR_EXACT"
 
 
-def set_window(layer: Layer, window: Window) -> None:
+def set_window(layer: Layer, window: Window | str) -> None:
     """Show a layer with a window; napari's sliders follow, and reach as far as they must.
 
     SIGMOID, of which napari knows nothing, becomes the layer's colormap in 256 steps over two
     widths to either side of the centre.
+
+    Parameters
+    ----------
+    layer : Image
+    window : Window or str
+        A text such as ``"40/400"`` or ``"max 1000"``, as
+        :func:`~napari_medvol.views.windows.window_from_text` takes it. ``"full"`` reads the
+        whole scan, percentages a sample.
 
     Raises
     ------
@@ -83,6 +93,8 @@ def set_window(layer: Layer, window: Window) -> None:
         If the function is unknown, or the width is too small for it.
     """
     _check(layer)
+    if isinstance(window, str):
+        window = _from_text(layer, window)
     low, high = limits_of_window(window)
     base = _base(layer)
     if window.function == "SIGMOID":
@@ -97,6 +109,13 @@ def set_window(layer: Layer, window: Window) -> None:
     # First: who hears of the new limits asks for the window.
     _given[layer] = window._replace(explanation=""), (low, high)
     _set_limits(layer, low, high)
+
+
+def _from_text(layer: Layer, text: str) -> Window:
+    is_full = text.strip().lower() == "full"
+    counted = histogram(values_of(layer), whole=is_full) if is_full or "%" in text else None
+    usual, of_file = offered_windows(layer)
+    return window_from_text(text, window_of(layer), (*usual, *of_file), counted)
 
 
 def set_limits(layer: Layer, low: float, high: float) -> None:

@@ -9,7 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
 
-from napari_medvol.viewer.measuring import add_tool
+from napari_medvol.viewer.measuring import draw_measures
 from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.widgets.statistics import StatisticsWidget
 from tests.viewer.scenes import scan, seg
@@ -66,7 +66,7 @@ def test_what_is_needed_is_said_at_once() -> None:
 def test_rulers_that_were_there_before_are_listed_until_they_are_removed() -> None:
     viewer = ViewerModel()
     show(viewer, [scan()])
-    layer = add_tool(viewer)
+    layer = draw_measures(viewer)
     layer.add_lines([LINE])
     panel = StatisticsWidget(viewer)
 

@@ -23,7 +23,7 @@ from napari_medvol.errors import StepError, WriteError
 from napari_medvol.formats.label_tables import freesurfer_table, read_labels
 from napari_medvol.table import Table
 from napari_medvol.viewer.label_names import name_labels
-from napari_medvol.viewer.measuring import Tool, add_tool, measures_layer, measures_table
+from napari_medvol.viewer.measuring import Tool, draw_measures, measures_layer, measures_table
 from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.viewer.waiting import CancelledError, waited_for
 from napari_medvol.viewer.widgets.panel import LayerBox, Panel, acting
@@ -143,7 +143,7 @@ class StatisticsWidget(Panel):
     @acting
     def measure(self, tool: Tool) -> None:
         """Draw rulers or angles on the canvas."""
-        add_tool(self.viewer, tool)
+        draw_measures(self.viewer, tool)
         self._on_layers()
         self.tabs.setCurrentIndex(_MEASURES)
         self.say("Draw a line." if tool == "ruler" else "Click three points; the last twice.")
