@@ -260,6 +260,11 @@ ROWS = (
         measure="gap", patience=60,
     ),
     Row(
+        "26", "Cursor: 60 places of the mouse in 5 layers", "nii", "cursor_ours",
+        {"napari's status of each layer": ("cursor_status", None)},
+        at_most=1.0, patience=60, memory_mb=300,
+    ),
+    Row(
         "21", "napari's start: what the plugin adds", "dicom", "start_ours",
         {"import pydicom": ("start_pydicom", None), "import nibabel": ("start_nibabel", None)},
         at_most=0.020, patience=6,

@@ -1,4 +1,4 @@
-"""Rows 22 to 25: what our widgets add to a step of napari's slider, and to its patience.
+"""Rows 22 to 26: what our widgets add to a step of napari's slider, and to its patience.
 
 Steps and gaps are drawn on the screen, so they tell of ratios and of nothing else where a
 program draws in place of a graphics card.
@@ -287,3 +287,52 @@ def gap_array(path: Path) -> Run:
 @task
 def gap_ortho(path: Path) -> Run:
     return _gap(path, _show_ours(path), ortho=True)
+
+
+# -- row 26: what is under the mouse, in five layers --------------------------------------
+
+N_PLACES = 60
+
+
+def _under_the_mouse(path: Path, is_ours: bool) -> Run:
+    import napari_medvol
+    from napari_medvol.viewer import opening
+    from qtpy.QtWidgets import QApplication
+
+    viewer = _viewer()
+    (volume,) = napari_medvol.read(path)
+    np.asarray(volume.data)
+    small = napari_medvol.apply(volume, [napari_medvol.Step("resize", {"zooms": (4, 4, 4)})])
+    turned = napari_medvol.apply(small, [napari_medvol.Step("relabel", {"axcodes": "PIR"})])
+    mask = napari_medvol.like(small, np.asarray(small.data) > 0, kind="labels")
+    (first, *_) = opening.show(viewer, [volume, small, turned, mask])
+    viewer.add_image(np.zeros((20, 30, 40), np.float32))
+    if is_ours:
+        viewer.window.add_plugin_dock_widget("napari-medvol", "Cursor")
+    _wait(1)
+    low, high = np.asarray(first.extent.world)
+    places = np.linspace(low * 0.8 + high * 0.2, low * 0.2 + high * 0.8, N_PLACES)
+    application = QApplication.instance()
+    assert application is not None
+
+    def run() -> None:
+        for place in places:
+            viewer.cursor.position = tuple(place)
+            if not is_ours:
+                for layer in viewer.layers:
+                    layer.get_status(tuple(place), world=True)
+            application.processEvents()
+
+    run.holds = viewer  # type: ignore[attr-defined]
+    return run
+
+
+@task
+def cursor_ours(path: Path) -> Run:
+    return _under_the_mouse(path, is_ours=True)
+
+
+@task
+def cursor_status(path: Path) -> Run:
+    """napari's own status line, asked of every layer."""
+    return _under_the_mouse(path, is_ours=False)
