@@ -295,9 +295,10 @@ N_PLACES = 60
 
 
 def _under_the_mouse(path: Path, is_ours: bool) -> Run:
+    from qtpy.QtWidgets import QApplication
+
     import napari_medvol
     from napari_medvol.viewer import opening
-    from qtpy.QtWidgets import QApplication
 
     viewer = _viewer()
     (volume,) = napari_medvol.read(path)
