@@ -17,7 +17,10 @@ from qtpy.QtCore import Signal as QtSignal
 from qtpy.QtWidgets import QApplication, QLabel
 
 from napari_medvol.errors import StepError
+from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.widgets.panel import LayerBox, Panel, acting
+from napari_medvol.viewer.widgets.working import WorkingPanel
+from tests.viewer.scenes import scan
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
@@ -52,6 +55,18 @@ class EchoWidget(Panel):
             raise StepError("/folder/of/a/patient/ct.nii", "0 mm is no distance", "Give more")
         if by < 0:
             raise ValueError("a fault of ours")
+
+    @acting
+    def other(self, said: str = "") -> None:
+        if said:
+            self.say(said)
+
+
+class WorkWidget(WorkingPanel):
+    """A panel that has nothing to do of its own."""
+
+    def start(self, *_: Any) -> None:
+        pass
 
 
 def settle() -> None:
@@ -197,10 +212,72 @@ def test_forms_come_first_then_native_widgets_then_the_status_line() -> None:
     panel.add_native(table)
     panel.append(LayerBox(panel.viewer, name="layer"))
 
-    layout = panel.native.layout()
-    order = [layout.itemAt(n).widget() for n in range(layout.count())]
-    assert order[1] is table
-    assert len(order) == 3
+    panel.say("done")
+    panel.native.resize(300, 200)
+    panel.show()
+    settle()
+
+    parts = [panel[0].native, table, panel.native.findChildren(QLabel)[-1]]
+    assert parts[2].text() == "done"
+    tops = [part.mapTo(panel.native, part.rect().topLeft()).y() for part in parts]
+    assert tops == sorted(tops)
+    panel.close()
+
+
+def test_an_error_goes_when_any_handler_succeeds_and_what_it_says_itself_stays() -> None:
+    panel = EchoWidget(ViewerModel())
+    panel.divide(0)
+    assert panel.failed
+
+    panel.other()
+    assert panel.status == ""
+
+    panel.behind(fails_with(StepError("a", "b", "c")), lambda result: None)
+    assert panel.status == "a: b. c."
+    panel.divide(1)
+    assert panel.status == ""
+
+    panel.divide(0)
+    panel.other("it is done")
+    panel.divide(1)
+    assert panel.status == "it is done"
+    panel.close()
+
+
+def fails_with(error: Exception) -> Callable[..., Any]:
+    def fail(progress: Callable[[int, int], None]) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError("Unable to allocate 7.00 GiB"), ["7.00 GiB", "Close other layers"]),
+        (ValueError("a size of 3"), ["ValueError: a size of 3", "please report"]),
+    ],
+    ids=["no memory", "a fault"],
+)
+def test_what_a_library_raised_in_a_thread_is_said_in_words(
+    error: Exception, words: list[str]
+) -> None:
+    panel, results = WorkWidget(ViewerModel(), "Work"), []
+
+    panel.behind(fails_with(error), results.append)
+    assert all(word in panel.status for word in words)
+
+    panel.say("")
+    panel.work(fails_with(error), results.append)
+    end = time.monotonic() + 5
+    while panel.is_working and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+    assert all(word in panel.status for word in words)
+    assert panel.failed
+    assert panel.run.enabled
+    assert results == []
     panel.close()
 
 
@@ -362,4 +439,25 @@ def test_what_stretches_has_all_the_height_that_a_dock_leaves(
     assert picture.height() > 0.7 * panel.native.height()
     assert panel.native.height() > 500
     viewer.window.remove_dock_widget(panel.native)
+    settle()
+
+
+PANELS = ("Crop", "Reorient", "Align", "Resample", "Values", "History", "Header", "Cursor")
+
+
+def test_eight_panels_one_below_another_fit_a_small_screen(
+    make_napari_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    window = viewer.window._qt_window
+    window.resize(1600, 1000)
+    show(viewer, [scan()])
+
+    for name in PANELS:
+        viewer.window.add_plugin_dock_widget("napari-medvol", name)
+    settle()
+
+    assert window.height() <= 1000
+    assert window.minimumSizeHint().height() <= 800
+    viewer.window.remove_dock_widget("all")
     settle()

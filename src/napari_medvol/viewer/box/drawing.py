@@ -64,8 +64,9 @@ class Outline:
         self._line.visible = self._handles.visible = False
 
     def remove(self) -> None:
-        """Take it out of the scene."""
-        self._line.parent = self._handles.parent = None
+        """Take it out of the scene, unless that is gone."""
+        if _is_there(self._line.canvas):
+            self._line.parent = self._handles.parent = None
 
     def draw_section(self, seen: Section, shown: list[int]) -> None:
         """Draw an outline with a handle at every corner and at the middle of every side.
@@ -100,6 +101,15 @@ class Outline:
         ends = [world[n] for pair in pairs for n in pair]
         self._line.set_data(pos=_screen(ends, shown), color=_BRIGHT)
         self._line.visible, self._handles.visible = True, False
+
+
+def _is_there(canvas: Any) -> bool:
+    """Return whether Qt still has a canvas: where Python ends, Qt deletes it first."""
+    try:
+        canvas.native.isVisible()
+    except (AttributeError, RuntimeError):
+        return False
+    return True
 
 
 def _screen(points: list[Any], shown: list[int]) -> Vertices:

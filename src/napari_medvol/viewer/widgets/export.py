@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from napari_medvol.errors import MedVolError, StepError
+from napari_medvol.errors import StepError
 from napari_medvol.viewer.pictures import (
     frame_of,
     not_drawn,
@@ -159,9 +159,10 @@ class ExportWidget(WorkingPanel):
     def _show_drawn(self, look: Task[Any]) -> None:
         try:
             name, drawn = look.result()
-        except MedVolError:
+        except Exception as error:  # whatever a library raised in the thread
             self._clear()
-            raise
+            self.say_error(error)
+            return
         self.picture.setPixmap(_pixmap(drawn.picture))
         share = 100 * drawn.n_clipped / max(drawn.n_values, 1)
         rows, columns = drawn.picture.shape[:2]

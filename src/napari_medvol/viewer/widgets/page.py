@@ -22,13 +22,14 @@ class Page(Generic[SomePanel]):
         self.panel = panel
 
     @property
-    def failed(self) -> str:
-        """Name of the handler whose error the status line shows."""
-        return self.panel.failed
+    def spoken(self) -> int:
+        """How many lines the panel wrote so far."""
+        return self.panel.spoken
 
-    @failed.setter
-    def failed(self, name: str) -> None:
-        self.panel.failed = name
+    @property
+    def failed(self) -> bool:
+        """Whether the panel's line is an error."""
+        return self.panel.failed
 
     def say(self, text: str, error: bool = False) -> None:
         """Write the status line of the panel."""

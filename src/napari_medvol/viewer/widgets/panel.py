@@ -1,5 +1,6 @@
 """What all dock widgets share: a status line, callbacks that end with them, a box of layers."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import wraps
@@ -9,11 +10,12 @@ from typing import Any, Concatenate, Final, Literal, ParamSpec, Protocol, TypeVa
 from magicgui.widgets import ComboBox, Container, Widget
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_medvol.errors import MedVolError
 from napari_medvol.formats.row import Progress
 from napari_medvol.viewer.waiting import CancelledError, Task
+from napari_medvol.viewer.widgets.room import Room
 
 LayerKind = Literal["image", "labels"]
 
@@ -24,7 +26,13 @@ T = TypeVar("T")
 class Speaking(Protocol):
     """What has a status line: a panel, or a part of one."""
 
-    failed: str
+    @property
+    def spoken(self) -> int:
+        """How many lines were written so far."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the line is an error."""
 
     def say(self, text: str, error: bool = False) -> None:
         """Write the status line."""
@@ -40,6 +48,8 @@ _WIDEST_NAME: Final = 16
 _MOMENT_S: Final = 0.05
 _POLL_MS: Final = 30
 
+_LOG: Final = logging.getLogger("napari_medvol")
+
 #: What disconnecting raises where the other side is gone already.
 _GONE: Final = (RuntimeError, TypeError, ValueError, KeyError)
 
@@ -47,9 +57,10 @@ _GONE: Final = (RuntimeError, TypeError, ValueError, KeyError)
 class Panel(Container[Widget]):
     """A dock widget of this plugin.
 
-    Forms come first, then what :meth:`add_native` is given, then the status line. When the
-    dock widget is closed, every connection made by :meth:`connect` is undone, and the Qt side
-    is deleted; hiding, floating and docking it elsewhere change nothing.
+    Forms come first, then what :meth:`add_native` is given; they scroll where the window has
+    less room than they want. The status line is below, always in sight. When the dock widget is
+    closed, every connection made by :meth:`connect` is undone, and the Qt side is deleted;
+    hiding, floating and docking it elsewhere change nothing.
 
     Parameters
     ----------
@@ -65,10 +76,10 @@ class Panel(Container[Widget]):
         self._undo: list[Callable[[], Any]] = []
         self._is_closed = False
         self._was_docked = False
-        #: Name of the handler whose error the status line shows.
-        self.failed = ""
+        #: How many lines were written so far, and whether the last one is an error.
+        self.spoken, self.failed = 0, False
         self._status = _status_line()
-        self.native.layout().addWidget(self._status)
+        self._room = self._scrolling()
         self.native_parent_changed.connect(self._on_parent)
         self.native.destroyed.connect(self._release)
 
@@ -94,10 +105,23 @@ class Panel(Container[Widget]):
         """
         if self._is_closed:
             return
-        self.failed = ""
+        self.spoken, self.failed = self.spoken + 1, error
         self._status.setText(text)
         self._status.setStyleSheet(_ERROR if error else "")
         self._status.setVisible(bool(text))
+
+    def say_error(self, error: Exception) -> None:
+        """Say why work failed; what nobody foresaw is logged, and said so that it is reported."""
+        if isinstance(error, MedVolError):
+            self.say(_of_name(error), error=True)
+        elif isinstance(error, MemoryError):
+            size = f" ({error})" if str(error) else ""
+            text = f"There is not enough memory{size}; nothing was changed. Close other layers or"
+            self.say(f"{text} programs, or ask for less: a crop first, larger voxels.", error=True)
+        else:
+            _LOG.error("%s failed", type(self).__name__, exc_info=error)
+            text = f"It failed, and nothing was changed: {type(error).__name__}: {error}."
+            self.say(f"{text} This is a fault of the plugin: please report it.", error=True)
 
     def connect(self, emitter: Any, callback: Callable[..., Any]) -> None:
         """Connect `callback` until the panel is closed.
@@ -137,11 +161,16 @@ class Panel(Container[Widget]):
             with suppress(ValueError):
                 self._undo.remove(task.cancel)
             try:
-                then(task.result())
+                result = task.result()
             except CancelledError:
                 return
+            except Exception as error:  # whatever a library raised in the thread
+                self.say_error(error)
+                return
+            try:
+                then(result)
             except MedVolError as error:
-                self.say(_of_name(error), error=True)
+                self.say_error(error)
 
         task.start()
         task.join(_MOMENT_S)
@@ -155,13 +184,7 @@ class Panel(Container[Widget]):
 
     def add_native(self, widget: QWidget, stretch: int = 0) -> None:
         """Put a Qt widget under what is there, above the status line."""
-        layout = self.native.layout()
-        layout.insertWidget(layout.count() - 1, widget, stretch)
-        if stretch:
-            # Else napari docks it with an empty stretch below, which takes half of the height.
-            policy = self.native.sizePolicy()
-            policy.setVerticalPolicy(QSizePolicy.Policy.Expanding)
-            self.native.setSizePolicy(policy)
+        self._room.add(widget, stretch)
 
     def close(self) -> None:
         """Close for good."""
@@ -169,6 +192,18 @@ class Panel(Container[Widget]):
         with suppress(RuntimeError):
             super().close()
             self.native.deleteLater()
+
+    def _scrolling(self) -> Room:
+        """Put the layout that magicgui fills into a room that scrolls, the status line below."""
+        native = self.native
+        room = Room(native.layout())
+        outside = QVBoxLayout(native)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.addWidget(room, 1)
+        outside.addWidget(self._status)
+        # Else napari docks it with an empty stretch below, which takes half of the height.
+        native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        return room
 
     def _on_parent(self, parent: Any) -> None:
         if parent is not None:
@@ -200,18 +235,19 @@ def acting(
 ) -> Callable[Concatenate[Speaker, P], None]:
     """Say in the status line what a handler of a panel could not do.
 
-    Only errors that a user can act on are caught. The line goes when the same handler succeeds.
+    Only errors that a user can act on are caught. An error's line goes when any handler
+    succeeds.
     """
 
     @wraps(handler)
     def act(panel: Speaker, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        spoken = panel.spoken
         try:
             handler(panel, *args, **kwargs)
         except MedVolError as error:
             panel.say(_of_name(error), error=True)
-            panel.failed = handler.__name__
         else:
-            if panel.failed == handler.__name__:
+            if panel.failed and panel.spoken == spoken:
                 panel.say("")
 
     return act

@@ -64,7 +64,7 @@ class WorkingPanel(Panel):
     ) -> None:
         """Do work in a thread, then call `then` with its result in this one.
 
-        Errors that a user can act on are said in the status line. Work that was stopped, or
+        Errors are said in the status line, whatever raised them. Work that was stopped, or
         whose panel was closed, has no sequel. Nothing is begun while something is at work.
 
         Parameters
@@ -115,6 +115,9 @@ class WorkingPanel(Panel):
             result = task.result()
         except CancelledError:
             self.say(self.stopped.format(done=task.done, total=task.total))
+            return
+        except Exception as error:  # whatever a library raised in the thread
+            self.say_error(error)
             return
         then(result)
 
