@@ -31,7 +31,7 @@ from napari_medvol.viewer.overlaying import (
 from napari_medvol.viewer.roles import is_overlay, reference_of
 from napari_medvol.volume import Axis, Volume
 from tests.phantoms.volumes import affine_along, rotated
-from tests.viewer.scenes import PLANES
+from tests.viewer.scenes import PLANES, settle
 
 CT = affine_along("LPS", (1.0, 1.2, 2.5), (30.0, 40.0, -50.0))
 PET = rotated(affine_along("RAI", (4.0, 4.2, 3.1), (-40.0, -30.0, 60.0)), 9)
@@ -225,6 +225,33 @@ def test_nothing_up_to_a_threshold_is_drawn_and_all_above_it(
     colours = colours_of(above, np.array([-900.0, 0, 300, 500, 600, 800, 900]))
     for value, rgba in zip((-900, 0, 300, 500, 600, 800, 900), colours, strict=True):
         assert (rgba == (1 if value in drawn else 0)).all(), value
+
+
+def test_the_canvas_draws_what_is_above_the_threshold_and_forgets_the_one_before(
+    make_napari_viewer: Any,
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    plane = np.tile(np.linspace(0, 22, 64, dtype=np.float32)[:, None, None], (1, 64, 3))
+    affine = affine_along("RAS")
+    below, above = show(viewer, [Volume(plane * 0, affine), Volume(plane, affine)])
+    below.visible = False
+    overlay(viewer, above, below, colormap="gray", limits=(0, 12), opacity=1, threshold=0)
+    below.visible = False
+
+    def bright() -> int:
+        settle(0.2)
+        picture = viewer.screenshot(canvas_only=True, flash=False)
+        return int((np.asarray(picture)[..., 0] > 250).sum())
+
+    beyond = bright()
+    counts = {}
+    for threshold in (20.0, 2000.0, 6.0, -5.0):
+        recolour(above, threshold=threshold)
+        counts[threshold] = bright() / beyond
+
+    assert counts[20.0] == pytest.approx(2 / 10, abs=0.05)
+    assert counts[2000.0] == 0
+    assert counts[6.0] == counts[-5.0] == pytest.approx(1, abs=0.05)
 
 
 def test_below_the_range_and_above_the_threshold_is_the_lowest_colour() -> None:

@@ -30,6 +30,7 @@ from napari_medvol.viewer.windowing import (
 from napari_medvol.views.windows import windowed
 from napari_medvol.volume import Display, Volume, Window
 from tests.phantoms.volumes import affine_along
+from tests.viewer.scenes import settle
 
 
 def ct(**more: Any) -> Volume:
@@ -138,6 +139,34 @@ def test_a_window_of_one_value_is_a_step() -> None:
     set_window(layer, Window(100, 1, "", "LINEAR"))
 
     np.testing.assert_array_equal(brightness(layer, np.array([98.0, 101.0])), [0, 1])
+
+
+def test_the_canvas_shows_a_step_and_what_comes_after_it(make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer(show=True)
+    data = np.tile(np.arange(100, dtype=np.float32)[:, None, None], (1, 100, 3))
+    (layer,) = show(viewer, [Volume(data, affine_along("RAS"))])
+
+    def bright() -> int:
+        settle(0.2)
+        picture = viewer.screenshot(canvas_only=True, flash=False)
+        return int((np.asarray(picture)[..., 0] > 250).sum())
+
+    set_window(layer, Window(50, 1, "", "LINEAR"))
+    half = bright()
+    set_window(layer, Window(75, 1, "", "LINEAR"))
+    assert bright() == pytest.approx(half / 2, rel=0.05)
+    set_window(layer, "0 50")
+
+    assert bright() == pytest.approx(half, rel=0.05)
+    assert half > 0
+
+
+def test_a_window_of_small_numbers_is_not_widened() -> None:
+    _, layer = shown(Volume(np.linspace(0, 3e-9, 60).reshape(3, 4, 5), affine_along("RAS")))
+
+    set_window(layer, "1e-9/2e-9")
+
+    assert tuple(layer.contrast_limits) == pytest.approx((0, 2e-9))
 
 
 def test_windows_of_the_unit_and_of_the_file_are_offered() -> None:

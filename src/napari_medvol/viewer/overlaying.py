@@ -39,8 +39,10 @@ _KEY: Final = "medvol overlay"
 #: Of a colormap, and of one whose colours fill only a part of the limits.
 _STEPS: Final = 256
 FINE_STEPS: Final = 1024
-#: Share of a value that float32 still tells apart.
-_NARROWEST: Final = 1e-6
+#: Above a threshold beyond the range one colour is left: so far that napari, which wants 256
+#: steps of float32 between its limits, does not scale the values.
+_STEP: Final = 1e-4
+_SHADES: Final = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -301,9 +303,7 @@ def _repaint(layer: Layer) -> None:
         return
     base, (low, high) = laid.shown_base, laid.shown_limits
     start, end = slider_limits(laid)
-    reach = layer.contrast_limits_range
-    layer.contrast_limits_range = (min(reach[0], start), max(reach[1], end))
-    layer.contrast_limits = (start, end)
+    put_limits(layer, start, end)
     if laid.threshold is None or laid.is_difference:
         layer.colormap = base
     else:
@@ -323,8 +323,24 @@ def slider_limits(laid: Laid) -> Limits:
         return low, high
     start = laid.threshold
     # All that is left above it has the last colour.
-    least = max(abs(start), high - low, 1e-6) * _NARROWEST
-    return start, max(high, start + least)
+    return start, max(high, start + max(abs(start), high - low) * _STEP)
+
+
+def put_limits(layer: Layer, low: float, high: float) -> None:
+    """Give a layer contrast limits; napari's sliders reach as far as they must."""
+    reach, before = layer.contrast_limits_range, layer.contrast_limits
+    if low < reach[0] or high > reach[1]:
+        layer.contrast_limits_range = (min(low, reach[0]), max(high, reach[1]))
+    layer.contrast_limits = (low, high)
+    if _is_scaled(*before) or _is_scaled(low, high):
+        # napari 0.9 scales the values as well, but not those that it holds already.
+        layer.refresh()
+
+
+def _is_scaled(low: float, high: float) -> bool:
+    """Return whether napari's float32 has too few steps between two limits."""
+    steps = np.abs(np.spacing(np.array([low, high], dtype=np.float32))).max()
+    return bool(high - low < _SHADES * steps)
 
 
 def _reach_of(before: Limits, after: Limits) -> float:

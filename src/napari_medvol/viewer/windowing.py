@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_medvol.errors import LayerError, MedVolError
 from napari_medvol.viewer.colormaps import is_shaped, shape_colours
-from napari_medvol.viewer.overlaying import laid_of, recolour
+from napari_medvol.viewer.overlaying import laid_of, put_limits, recolour
 from napari_medvol.viewer.shown import record_of
 from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.views.histogram import histogram
@@ -36,7 +36,7 @@ _sigmoids: WeakKeyDictionary[Layer, Any] = WeakKeyDictionary()
 #: The window that a layer was given last, and the limits that napari made of it.
 _given: WeakKeyDictionary[Layer, tuple[Window, Limits]] = WeakKeyDictionary()
 
-#: napari cannot show a window narrower than float32 tells apart.
+#: A step from black to white, as a share of its value: float32 has to tell both sides apart.
 _NARROWEST = 1e-6
 
 
@@ -104,8 +104,8 @@ def set_window(layer: Layer, window: Window | str) -> None:
         shape_colours(layer, base, (brightness - first) / (last - first))
     elif _sigmoids.pop(layer, None) is not None:
         layer.colormap = base
-    least = max(abs(low), abs(high), 1.0) * _NARROWEST
-    high = max(high, low + least)
+    if low == high:
+        high = low + (abs(low) or 1.0) * _NARROWEST
     # First: who hears of the new limits asks for the window.
     _given[layer] = window._replace(explanation=""), (low, high)
     _set_limits(layer, low, high)
@@ -198,10 +198,7 @@ def _set_limits(layer: Layer, low: float, high: float) -> None:
     if laid_of(layer) is not None:
         recolour(layer, limits=(low, high))
         return
-    reach = layer.contrast_limits_range
-    if low < reach[0] or high > reach[1]:
-        layer.contrast_limits_range = (min(low, reach[0]), max(high, reach[1]))
-    layer.contrast_limits = (low, high)
+    put_limits(layer, low, high)
 
 
 def _check(layer: Any) -> None:

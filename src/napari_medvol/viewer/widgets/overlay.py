@@ -71,7 +71,7 @@ class OverlayWidget(Panel):
         clear: Container[Any] = Container(layout="horizontal", labels=False, label="")
         clear.extend([self.clears, self.threshold])
         self.blending = ComboBox(choices=_BLENDINGS, label="Blending")
-        self.mode = ComboBox(choices=MODES, label="Compare")
+        self.mode = ComboBox(choices=MODES, label="Compare (2-D)")
         self.mode.tooltip = "In 2-D. The 3-D view shows the overlay whole"
         self.amount = FloatSlider(value=0.5, min=0, max=1, step=0.01, label="Where")
         self.upright = CheckBox(value=True, text="upright edge")

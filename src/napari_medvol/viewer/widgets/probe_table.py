@@ -19,7 +19,7 @@ _TITLES: Final = (
 _NAME, _VALUE, _VOXEL, _RAS, _LPS, _FILE = 0, 1, 3, 4, 5, 6
 #: Columns that are there whatever they hold.
 _ALWAYS: Final = (_NAME, _VALUE, _VOXEL, _RAS, _LPS)
-_WIDTHS: Final = (130, 95, 80, 125, 150, 150, 140, 70, 80)
+_WIDTHS: Final = (125, 90, 80, 145, 155, 155, 140, 70, 80)
 
 
 class Row(NamedTuple):
