@@ -128,6 +128,8 @@ def test_the_unit_stands_by_the_bar_and_a_name_of_cmap_is_taken() -> None:
     panel.set_colormap("cmap:viridis")
 
     assert (panel.status, pet.colormap.name) == ("", "viridis")
+    panel.mode.value = "difference"
+    assert panel.bar._unit == ""
     panel.close()
 
 

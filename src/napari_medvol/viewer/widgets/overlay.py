@@ -266,13 +266,19 @@ class OverlayWidget(Panel):
     def _show_bar(self, layer: Layer, base: Any) -> None:
         laid = laid_of(layer)
         limits = laid.shown_limits if laid is not None else tuple(layer.contrast_limits)
-        unit = volume_of(layer).unit if hasattr(layer, "contrast_limits") else ""
+        unit = self._unit(layer, laid)
         shown = laid.shown_base if laid is not None else base
         threshold = None if laid is None or laid.is_difference else laid.threshold
         self.bar.show_colours(shown.map(np.linspace(0, 1, 256)), limits, unit, threshold)
         self.bar_shown.text = f"{_ON_CANVAS} ({unit})" if unit else _ON_CANVAS
         if self.names.currentText().lower() != base.name.lower():
             self.names.setEditText(base.name)
+
+    def _unit(self, layer: Layer, laid: Laid | None) -> str:
+        """Return the unit of the range: a difference of two units has none."""
+        unit = volume_of(layer).unit if hasattr(layer, "contrast_limits") else ""
+        below = reference_of(self.viewer) if laid is not None and laid.is_difference else None
+        return "" if below is not None and volume_of(below).unit != unit else unit
 
     def _chosen(self) -> Any:
         """Return the colours that an overlay would get, or None for labels and colour."""
