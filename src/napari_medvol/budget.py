@@ -54,6 +54,16 @@ class MemoryBudget:
         return self._used
 
 
+def bytes_text(count: float) -> str:
+    """Return a number of bytes for people: ``"492 TiB"``, three digits and the unit that fits."""
+    units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+    for unit in units[:-1]:
+        if abs(count) < 999.5:
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    return f"{count:.3g} {units[-1]}"
+
+
 #: More than any machine has; a number beyond it is a slip.
 _MOST_GIB: Final = 2**20
 

@@ -203,6 +203,6 @@ def test_a_complex_scan_is_cropped_once_and_keeps_both_its_layers(model: ViewerM
 
     made = crop_layers(model, layers, (1, 1, 1), (4, 4, 4))
 
-    assert [one.name for one in made] == ["echo magnitude crop", "echo phase crop"]
+    assert [one.name for one in made] == ["echo magnitude · cropped", "echo phase · cropped"]
     assert mv.volume_of(made[0]) is mv.volume_of(made[1])
     np.testing.assert_array_equal(mv.volume_of(made[0]).data, values[1:4, 1:4, 1:4])

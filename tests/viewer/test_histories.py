@@ -44,17 +44,17 @@ def test_a_result_is_a_new_layer_above_its_hidden_source_and_undo_brings_that_ba
     made = derive_layer(viewer, layer, [CROP])
 
     assert list(viewer.layers)[:2] == [layer, made]
-    assert made.name == "p crop"
+    assert made.name == "p · cropped"
     assert not layer.visible
     assert made.visible
     assert viewer.layers.selection.active is made
     assert (tuple(made.contrast_limits), made.colormap.name, made.gamma) == ((3, 50), "magma", 0.7)
     assert volume_of(made).shape == (3, 4, 5)
-    assert undo(viewer) == "crop of p"
+    assert undo(viewer) == "p · cropped"
     assert made not in viewer.layers
     assert layer.visible
     assert volume_of(layer) is source
-    assert redo(viewer) == "crop of p"
+    assert redo(viewer) == "p · cropped"
     assert list(viewer.layers)[:2] == [layer, made]
     assert volume_of(made).history == (CROP,)
     assert redo(viewer) == ""
@@ -69,7 +69,7 @@ def test_in_place_one_stands_for_the_other_at_the_same_height(viewer: Any) -> No
 
     assert list(viewer.layers) == [second, other]
     assert second.name == "p"
-    assert undo(viewer) == "orient of p"
+    assert undo(viewer) == "p · RAS"
     assert list(viewer.layers) == [first, other]
     undo(viewer)
     assert list(viewer.layers) == [layer, other]
@@ -78,6 +78,40 @@ def test_in_place_one_stands_for_the_other_at_the_same_height(viewer: Any) -> No
     redo(viewer)
     assert list(viewer.layers) == [second, other]
     assert [step.op for step in volume_of(second).history] == ["crop", "orient"]
+
+
+def test_a_result_is_called_after_its_source_and_what_was_done_last() -> None:
+    viewer = ViewerModel()
+    layer = scans(viewer)
+
+    cropped = derive_layer(viewer, layer, [CROP])
+    turned = derive_layer(viewer, cropped, [Step("orient", {"axcodes": "PIR"})])
+    typed = derive_layer(viewer, turned, [Step("astype", {"dtype": "float32"})])
+    again = derive_layer(viewer, layer, [CROP])
+    turned.name = "mine"
+    own = derive_layer(viewer, turned, [SCALE])
+    moved = derive_layer(viewer, again, [SCALE])
+
+    names = [one.name for one in (cropped, turned, typed, again, own, moved)]
+    assert names == [
+        "p · cropped", "mine", "p · float32", "p · cropped [1]", "mine · scaled", "p · scaled",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("window", [(4000.0, 100.0), (100.0, 300.0)], ids=["all black", "greys"])
+def test_a_window_that_was_baked_in_shows_its_greys_from_0_to_255(
+    window: tuple[float, float],
+) -> None:
+    viewer = ViewerModel()
+    layer = scans(viewer)
+    center, width = window
+
+    made = derive_layer(viewer, layer, [Step("window", {"center": center, "width": width})])
+    turned = derive_layer(viewer, made, [Step("orient", {"axcodes": "PIR"})])
+
+    for one in (made, turned):
+        assert one.contrast_limits == [0, 255]
+        assert one.contrast_limits_range == [0, 255]
 
 
 def test_other_values_get_a_contrast_of_their_own(viewer: Any) -> None:
@@ -127,7 +161,7 @@ def test_new_work_forgets_what_was_undone_and_tells_of_it() -> None:
 
     assert len(heard) == 3
     assert redo(viewer) == ""
-    assert undo(viewer) == "scale of p"
+    assert undo(viewer) == "p · scaled"
 
 
 def test_several_results_are_undone_together() -> None:
@@ -164,8 +198,8 @@ def test_on_top_and_the_source_still_shown_undone_and_redone() -> None:
     )
 
     assert list(viewer.layers) == [layer, other, made]
-    assert made.name == "p part"
-    assert undo(viewer) == "part of p"
+    assert made.name == "p · part"
+    assert undo(viewer) == "p · part"
     assert list(viewer.layers) == [layer, other]
     redo(viewer)
     assert list(viewer.layers) == [layer, other, made]

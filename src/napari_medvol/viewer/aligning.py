@@ -170,10 +170,10 @@ class Alignment:
                 _lay_again(self.viewer, one, reference, laid, layer.blending)
         return made[0]
 
-    def bake(self, resampled: Volume) -> Layer:
-        """Show the moved scan on another grid as a new layer; this one goes back, hidden."""
+    def bake(self, resampled: Volume, hide: bool = True) -> Layer:
+        """Show the moved scan on another grid as a new layer; this one goes back."""
         self.reset()
-        return show_result(self.viewer, self.layer, resampled)[0]
+        return show_result(self.viewer, self.layer, resampled, hide=hide)[0]
 
 
 def _as_at(base: Volume, layer: Layer, part: Part) -> Shown:

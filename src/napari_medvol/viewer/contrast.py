@@ -99,6 +99,8 @@ def limits_of(values: NDArray[Any], diverging: bool = False) -> Limits:
         low, high = -bound, bound
     # A width that float32 textures cannot resolve is as degenerate as none.
     if high - low <= abs(low) * 1e-6 or not np.isfinite(high - low):
+        if low > 0:
+            return 0.0, low  # One value alone is seen: brightest of what there is above nothing.
         return low, low + max(1.0, abs(low) * 1e-3)
     return low, high
 

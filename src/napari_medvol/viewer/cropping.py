@@ -74,7 +74,7 @@ def crop_layers(
     boxes = boxes_of(volumes, start, stop, region)
     cropped = [_cropped(v, box, copy) for v, box in zip(volumes, boxes, strict=True)]
     made_of = [(layer, [volume]) for layer, volume in zip(layers, cropped, strict=True)]
-    return show_results(viewer, made_of, hide=hide, on_top=True, said="crop")
+    return show_results(viewer, made_of, hide=hide, on_top=True, said="cropped")
 
 
 def boxes_of(

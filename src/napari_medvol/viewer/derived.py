@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from napari_medvol.ops import apply
 from napari_medvol.viewer.following import follow
@@ -28,6 +32,21 @@ _SAME_VALUES: Final = frozenset(
         "slab", "edit",
     }
 )  # fmt: skip
+#: What a layer is called after an operation; others are called by their names.
+_CALLED: Final = {
+    "crop": "cropped", "move": "moved", "set_origin": "moved", "align_centres": "moved",
+    "resample": "resampled", "resize": "resampled", "downsample": "resampled",
+    "world_aligned": "resampled", "window": "windowed", "clip": "clipped", "scale": "scaled",
+    "rescale": "rescaled", "round_values": "rounded", "slab": "slabs", "orient": "{axcodes}",
+    "relabel": "relabelled {axcodes}", "astype": "{dtype}", "part": "{part}", "as_kind": "{kind}",
+    "frame": "frame {index}", "over_frames": "{how}", "forget_qform": "without qform",
+}  # fmt: skip
+_BETWEEN: Final = " · "
+#: What these make is uint8 from 0 to 255, to be seen as it is.
+_GREYS: Final = frozenset({"window", "rescale"})
+#: What was put behind the names of layers, to be replaced by what is done next.
+_called: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
 _DRAWN: Final = ("opacity", "blending", "interpolation2d", "interpolation3d", "rendering", "gamma")
 _VALUED: Final = ("colormap", "features", "contrast_limits_range", "contrast_limits")
 
@@ -108,12 +127,13 @@ def show_results(
     in_place : bool
         As for :func:`derive_layer`.
     hide : bool
-        Whether sources are hidden, where results do not take their place.
+        Whether sources are hidden, where results do not take their place: both show the same
+        tissue.
     on_top : bool
         Whether results stand above all layers, else above their sources.
     said : str
-        What was done, for people; it goes into the names of new layers. By default the new
-        steps of the first result.
+        What was done, for people; it goes behind the names of new layers, instead of what was
+        done before. By default the last step of each result.
 
     Returns
     -------
@@ -122,8 +142,6 @@ def show_results(
     """
     viewer = getattr(viewer, "__wrapped__", viewer)
     follow(viewer)
-    first, volumes = made_of[0]
-    said = said or _said(first, volumes[0])
     results: list[Result] = []
     for source, volumes in made_of:
         parts = parts_of(viewer, source)
@@ -131,16 +149,18 @@ def show_results(
         made: dict[Layer, list[Layer]] = {source: []}
         for layer in _layers(source, volumes):
             like = parts.get(_part(layer), source)
-            layer.name = like.name if in_place else f"{like.name} {said}"
+            _call(layer, like, "" if in_place else said or _said(volume_of(layer)))
             if like is not source:
                 layer.visible = bool(like.visible)
             _look_alike(like, layer)
+            _show_greys(like, layer)
             if role_of(like) == "reference" and (in_place or hide):
                 set_role(layer, "reference")
             made.setdefault(like, []).append(layer)
         results += [
             Result(like, tuple(layers), bool(like.visible)) for like, layers in made.items()
         ]
+    said = said or _said(made_of[0][1][0])
     perform(viewer, Deed(said, tuple(results), in_place, hide, on_top))
     return [layer for result in results for layer in result.made]
 
@@ -159,12 +179,34 @@ def _part(layer: Layer) -> Part:
     return "" if record is None else record.part
 
 
-def _said(source: Layer, result: Volume) -> str:
-    """Return the new steps of a result in a few words."""
-    record = record_of(source)
-    before = 0 if record is None else len(record.volume.history)
-    ops = [step.op for step in result.history[before:] if step.op != "edit"]
-    return ", ".join(op.replace("_", " ") for op in ops) or "result"
+def _said(result: Volume) -> str:
+    """Return the last step of a result in a word or two."""
+    steps = [step for step in result.history if step.op != "edit"]
+    if not steps:
+        return "result"
+    called = _CALLED.get(steps[-1].op, steps[-1].op.replace("_", " "))
+    with suppress(KeyError):
+        return called.format(**steps[-1].params)
+    return steps[-1].op.replace("_", " ")
+
+
+def _call(layer: Layer, like: Layer, said: str) -> None:
+    """Name a layer after the one that it is made of, and what was done last."""
+    name, before = re.sub(r" \[\d+\]$", "", like.name), _called.get(like, "")
+    if not said:
+        layer.name, _called[layer] = like.name, before
+        return
+    if not before or not name.endswith(before):
+        name, before = like.name, ""
+    layer.name = f"{name.removesuffix(before)}{_BETWEEN}{said}"
+    _called[layer] = f"{_BETWEEN}{said}"
+
+
+def _show_greys(source: Layer, layer: Layer) -> None:
+    """Show the greys that a window was baked into from the first to the last."""
+    ops = [step.op for step in _new_steps(source, layer) if step.op not in _SAME_VALUES]
+    if ops and ops[-1] in _GREYS and layer.dtype == np.uint8 and hasattr(layer, "contrast_limits"):
+        layer.contrast_limits_range = layer.contrast_limits = (0, 255)
 
 
 def _look_alike(source: Layer, layer: Layer) -> None:
@@ -178,10 +220,12 @@ def _look_alike(source: Layer, layer: Layer) -> None:
 
 
 def _is_comparable(source: Layer, layer: Layer) -> bool:
-    before, after = record_of(source), record_of(layer)
-    if after is None:
-        return False
-    known = 0 if before is None else len(before.volume.history)
-    return _part(source) == after.part and all(
-        step.op in _SAME_VALUES for step in after.volume.history[known:]
+    return _part(source) == _part(layer) and all(
+        step.op in _SAME_VALUES for step in _new_steps(source, layer)
     )
+
+
+def _new_steps(source: Layer, layer: Layer) -> tuple[Step, ...]:
+    before = record_of(source)
+    known = 0 if before is None else len(before.volume.history)
+    return volume_of(layer).history[known:]

@@ -128,7 +128,7 @@ def _turned(
     target.append(origin.pop())
     journal_of(viewer).events.changed()
     names = ", ".join(result.source.name for result in deed.results)
-    return f"{deed.said} of {names}"
+    return f"{names} · {deed.said}"
 
 
 def _do(viewer: Any, deed: Deed) -> None:

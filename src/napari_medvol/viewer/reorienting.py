@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 
-def reorient_layer(viewer: ViewerModel, layer: Layer, axcodes: str = "RAS") -> Layer:
+def reorient_layer(
+    viewer: ViewerModel, layer: Layer, axcodes: str = "RAS", *, hide: bool = True
+) -> Layer:
     """Add a layer whose voxel axes run towards `axcodes`; no voxel moves in the patient.
+
+    Like all here, it hides the layer that it is made of, unless `hide` is false.
 
     Raises
     ------
@@ -28,10 +32,12 @@ def reorient_layer(viewer: ViewerModel, layer: Layer, axcodes: str = "RAS") -> L
         If the layer holds no voxels.
     """
     made = apply(volume_of(layer), [Step("orient", {"axcodes": axcodes})])
-    return _added(viewer, layer, made, made.axcodes)
+    return _added(viewer, layer, made, made.axcodes, hide)
 
 
-def relabel_layer(viewer: ViewerModel, layer: Layer, axcodes: str, keep: str = "centre") -> Layer:
+def relabel_layer(
+    viewer: ViewerModel, layer: Layer, axcodes: str, keep: str = "centre", *, hide: bool = True
+) -> Layer:
     """Add a layer whose axes are **said** to run towards `axcodes`: the patient turns.
 
     Raises
@@ -40,10 +46,10 @@ def relabel_layer(viewer: ViewerModel, layer: Layer, axcodes: str, keep: str = "
         As :func:`reorient_layer`.
     """
     made = apply(volume_of(layer), [Step("relabel", {"axcodes": axcodes, "keep": keep})])
-    return _added(viewer, layer, made, f"relabelled {made.axcodes}")
+    return _added(viewer, layer, made, f"relabelled {made.axcodes}", hide)
 
 
-def place_by(viewer: ViewerModel, layer: Layer, form: str) -> Layer:
+def place_by(viewer: ViewerModel, layer: Layer, form: str, *, hide: bool = True) -> Layer:
     """Add a layer that lies where another matrix of its header says; its steps are repeated.
 
     Parameters
@@ -68,10 +74,10 @@ def place_by(viewer: ViewerModel, layer: Layer, form: str) -> Layer:
             "Choose a layer of a NIfTI file",
         )
     made = apply(_read_again(volume, form), volume.history)
-    return _added(viewer, layer, made, f"by {form}")
+    return _added(viewer, layer, made, f"by {form}", hide)
 
 
-def forget_qform(viewer: ViewerModel, layer: Layer) -> Layer:
+def forget_qform(viewer: ViewerModel, layer: Layer, *, hide: bool = True) -> Layer:
     """Add a layer whose header says that its qform is unknown; its numbers stay.
 
     Raises
@@ -80,12 +86,12 @@ def forget_qform(viewer: ViewerModel, layer: Layer) -> Layer:
         As :func:`napari_medvol.ops.forget.forget_qform`.
     """
     made = apply(volume_of(layer), [Step("forget_qform")])
-    return _added(viewer, layer, made, "without qform")
+    return _added(viewer, layer, made, "without qform", hide)
 
 
-def _added(viewer: ViewerModel, layer: Layer, made: Volume, said: str) -> Layer:
-    """Add the result above all; the layer stays as visible as it was."""
-    return show_result(viewer, layer, made, hide=False, on_top=True, said=said)[0]
+def _added(viewer: ViewerModel, layer: Layer, made: Volume, said: str, hide: bool) -> Layer:
+    """Add the result above all."""
+    return show_result(viewer, layer, made, hide=hide, on_top=True, said=said)[0]
 
 
 def _read_again(volume: Volume, form: str) -> Volume:

@@ -422,5 +422,5 @@ def test_control_z_undoes_while_the_panel_has_the_focus(
     QTest.keyClick(panel.steps, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
 
     assert made not in viewer.layers
-    assert panel.status == "Undone: orient of CT"
+    assert panel.status == "Undone: CT · RAS"
     assert panel.redo_last.enabled

@@ -13,7 +13,7 @@ from napari_medvol.viewer.widgets.align_files import FilesPage
 from napari_medvol.viewer.widgets.align_manual import ManualPage
 from napari_medvol.viewer.widgets.align_panel import AligningPanel
 from napari_medvol.viewer.widgets.align_registration import RegistrationPage
-from napari_medvol.viewer.widgets.page import row
+from napari_medvol.viewer.widgets.page import hiding, row
 from napari_medvol.viewer.widgets.panel import acting
 from napari_medvol.volume import Volume
 
@@ -34,10 +34,12 @@ class AlignWidget(AligningPanel):
         self.registration = RegistrationPage(self)
         self.keep = PushButton(text="Apply to header", tooltip="No voxel changes")
         self.bake = PushButton(text="Bake", tooltip="A new layer on the grid of the reference")
+        self.hide_source = hiding()
         self.extend([self.layer, self.reference, *self.by_hand.parts, *self.files.parts])
         self.extend(
             [self.registration.motion, self.buttons, self.bar, row("", self.keep, self.bake)]
         )
+        self.append(self.hide_source)
         for part in (self.registration.plot, self.found):
             self.add_native(part)
         self.run.enabled = is_available()
@@ -79,7 +81,7 @@ class AlignWidget(AligningPanel):
 
         def then(made: Volume) -> None:
             if self.moving is moving and not moving.is_stale:
-                self.layer.value = moving.bake(made)
+                self.layer.value = moving.bake(made, bool(self.hide_source.value))
                 self.forget()
                 self.say(f"{self.layer.value.name} is on the grid of {fixed.name}")
 

@@ -37,6 +37,7 @@ class AligningPanel(WorkingPanel):
         self.found.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         #: What is on its way; None until it is moved.
         self.moving: Alignment | None = None
+        self.connect(self.layer.changed, lambda *_: self.say(""))
         self.connect(self.layer.changed, self.forget)
 
     def choose(self) -> None:

@@ -17,13 +17,14 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel
 
 from napari_medvol import affines
+from napari_medvol.budget import bytes_text
 from napari_medvol.errors import MedVolError, StepError
 from napari_medvol.formats.row import Progress
 from napari_medvol.viewer.box.state import CropBox
 from napari_medvol.viewer.box.views import BoxInViews, visible_region
 from napari_medvol.viewer.cropping import boxes_of, crop_layers
 from napari_medvol.viewer.volumes import volume_of
-from napari_medvol.viewer.widgets.page import row
+from napari_medvol.viewer.widgets.page import hiding, row
 from napari_medvol.viewer.widgets.panel import LayerBox, Panel, acting
 from napari_medvol.views.boxes import (
     Box,
@@ -46,6 +47,7 @@ _FAR = 1_000_000
 _LOOK_MS = 300
 #: Degrees. A grid that leans less is along the patient's axes.
 _STRAIGHT = 0.01
+_ASKEW = "the voxels lie askew, so no box of them runs along R, A, S. Drag it, or type i, j, k."
 
 
 class CropWidget(Panel):
@@ -82,7 +84,7 @@ class CropWidget(Panel):
         }
         self.fits = {name: PushButton(text=name) for name in fits}
         self.own = CheckBox(text="Copy the voxels, no view of the source")
-        self.hide_source = CheckBox(text="Hide the source")
+        self.hide_source = hiding()
         self.run = PushButton(text="Crop")
         self._lay_out()
         self.reading = QLabel()
@@ -92,7 +94,7 @@ class CropWidget(Panel):
         self.views: BoxInViews | None = None
         self._writing = False
         for name, fit in fits.items():
-            self.connect(self.fits[name].changed, _without_value(fit))
+            self.connect(self.fits[name].changed, self._fitting(fit))
         for ends in self.voxels:
             for part in ends:
                 self.connect(part.changed, self._on_voxels)
@@ -175,6 +177,15 @@ class CropWidget(Panel):
         state = self._state()
         state.box = whole(state.shape)
 
+    def _fitting(self, fit: Callable[[], Any]) -> Callable[..., None]:
+        """Return what a button does: what was said before is no longer so."""
+
+        def act(*_: Any) -> None:
+            self.say("")
+            fit()
+
+        return act
+
     def _fit(self, work: Callable[[Progress], Box]) -> None:
         state = self._state()
 
@@ -201,6 +212,7 @@ class CropWidget(Panel):
 
     @acting
     def _on_layer(self, *_: Any) -> None:
+        self.say("")
         self._forget()
         layer = self.layer.value
         if layer is not None:
@@ -239,6 +251,7 @@ class CropWidget(Panel):
                 )
                 self.mm[axis][0].value, self.mm[axis][1].value = low[axis], high[axis]
                 self.mm[axis].enabled = is_straight
+                self.mm[axis].tooltip = "" if is_straight else _ASKEW
         finally:
             self._writing = False
         self._read_out()
@@ -271,6 +284,8 @@ class CropWidget(Panel):
             return
         region = region_of(volumes[0].affine, boxes[0])
         lines = [_read(v, box) + _turned(v, region) for v, box in zip(volumes, boxes, strict=True)]
+        if not self.mm[0].enabled:
+            lines.append(f"R, A, S are to be read only: {_ASKEW}")
         self.reading.setText("\n".join(lines))
 
     def _lay_out(self) -> None:
@@ -292,13 +307,6 @@ def _millimetres() -> Container[Any]:
     return row("", *(FloatSpinBox(value=0.0, min=-_FAR, max=_FAR, step=1.0) for _ in range(2)))
 
 
-def _without_value(do: Callable[[], Any]) -> Callable[..., None]:
-    def act(*_: Any) -> None:
-        do()
-
-    return act
-
-
 def _ends(affine: Any, box: Box) -> tuple[Any, Any]:
     """Return the least and the greatest R, A, S of a box, borders of voxels, mm."""
     region = region_of(affine, box)
@@ -317,7 +325,7 @@ def _read(volume: Any, box: Box) -> str:
     size = " × ".join(f"{n:.4g}" for n in told.size)
     return (
         f"{volume.name or 'layer'} [{box}]\n{_by(told.shape)}, {size} mm,"
-        f" {_bytes(told.memory)}\norigin {origin} (RAS mm)"
+        f" {bytes_text(told.memory)}\norigin {origin} (RAS mm)"
     )
 
 
@@ -327,11 +335,3 @@ def _turned(volume: Any, region: Any) -> str:
     if angle < _STRAIGHT:
         return ""
     return f"\nturned by {angle:.1f}°: holds the whole box, and more around its corners"
-
-
-def _bytes(count: int) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.3g} {unit}" if unit != "B" else f"{count} B"
-        count /= 1024  # type: ignore[assignment]
-    return f"{count:.3g} GiB"

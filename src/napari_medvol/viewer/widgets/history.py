@@ -56,6 +56,7 @@ class HistoryWidget(SteppingPanel):
                 row("", self.undo_last, self.redo_last),
                 row("", self.python, self.toml, self.save),
                 self.in_place,
+                self.hide_source,
                 self.bar,
                 self.buttons,
             ]
@@ -69,7 +70,7 @@ class HistoryWidget(SteppingPanel):
         self.refresh()
 
     def _connect(self) -> None:
-        self.connect(self.layer.changed, self.refresh)
+        self.connect(self.layer.changed, self._on_layer)
         self.connect(journal_of(self.viewer).events.changed, self._on_journal)
         self.connect(self.undo_last.changed, self.undo)
         self.connect(self.redo_last.changed, self.redo)
@@ -91,9 +92,13 @@ class HistoryWidget(SteppingPanel):
         self.undo_last.enabled, self.redo_last.enabled = bool(journal.done), bool(journal.undone)
         volume = None if self.layer.value is None else volume_of(self.layer.value)
         for button in (self.python, self.toml, self.save):
-            button.enabled = volume is not None and bool(volume.history)
-        _fill(self.steps, [] if volume is None else [_words(step) for step in volume.history])
+            button.enabled = volume is not None and bool(volume.history or volume.report.asked)
+        _fill(self.steps, [] if volume is None else _lines(volume))
         _fill(self.changes, [] if volume is None else self._changes(volume))
+
+    def _on_layer(self, *_: Any) -> None:
+        self.say("")
+        self.refresh()
 
     def _on_journal(self, *_: Any) -> None:
         active = self.viewer.layers.selection.active
@@ -177,6 +182,12 @@ class HistoryWidget(SteppingPanel):
         if layers == [None]:
             raise StepError("History", "there is no image or labels layer", "Open a scan")
         return [applying(layer, steps) for layer in one_a_scan(self.viewer, layers)]
+
+
+def _lines(volume: Volume) -> list[tuple[str, ...]]:
+    """Return how a scan was read, where that was asked for, and its steps."""
+    asked = ", ".join(f"{name} {_value(value)}" for name, value in volume.report.asked)
+    return [*([("read", asked)] if asked else []), *map(_words, volume.history)]
 
 
 def _words(step: Step) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from magicgui.widgets import Container, Widget
+from magicgui.widgets import CheckBox, Container, Widget
 
 from napari_medvol.viewer.widgets.panel import Panel
 
@@ -38,6 +38,16 @@ class Page(Generic[SomePanel]):
     def connect(self, emitter: Any, callback: Callable[..., Any]) -> None:
         """Connect until the panel is closed."""
         self.panel.connect(emitter, callback)
+
+
+def hiding() -> CheckBox:
+    """Return the tick that all panels have which make a layer of a layer."""
+    tick = CheckBox(text="Hide the source", value=True)
+    tick.tooltip = (
+        "The new layer shows the same tissue as its source, so that is hidden. Untick to see one"
+        " over the other; the eye in the layer list shows it again."
+    )
+    return tick
 
 
 def row(label: str, *parts: Widget) -> Container[Widget]:

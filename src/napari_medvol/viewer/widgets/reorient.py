@@ -20,7 +20,7 @@ from napari_medvol.viewer.reorienting import (
     reorient_layer,
 )
 from napari_medvol.viewer.volumes import volume_of
-from napari_medvol.viewer.widgets.page import row
+from napari_medvol.viewer.widgets.page import hiding, row
 from napari_medvol.viewer.widgets.panel import LayerBox, Panel, acting
 from napari_medvol.views.turning import CODES, StoredPlane, other_ends, stored_planes
 from napari_medvol.volume import Step, Volume
@@ -29,6 +29,8 @@ TO, FROM = "to (nibabel, DICOM letters)", "from (ITK-SNAP)"
 TURN, RELABEL = "turn the voxels, the patient stays", "relabel the axes, the patient turns"
 
 _RED = "color: #e0604f"
+#: Degrees. A grid that leans less is along the patient's axes.
+_STRAIGHT = 0.01
 _MONO = "font-family: monospace"
 _WARNING = (
     "Relabelling moves every voxel to another place in the patient, and may swap left and"
@@ -53,13 +55,14 @@ class ReorientWidget(Panel):
         self.codes = ComboBox(choices=["", *sorted(CODES)], value="", label="One of 48")
         self.keep = ComboBox(choices=["centre", "origin"], label="Stays in place")
         self.sure = CheckBox(text="The file is wrong: let the patient turn", value=False)
+        self.hide_source = hiding()
         self.run = PushButton(text="Reorient")
         self.canonical = PushButton(text="Closest canonical (RAS)")
         self.form = ComboBox(choices=["sform", "qform", "pixdim"], label="Affine by")
         self.place = PushButton(text="Use it")
         self.unset = PushButton(text="qform → unknown, numbers kept")
         self.extend([self.layer, self.what, self.sense, self.code, self.codes, self.keep])
-        self.extend([self.sure, row("", self.run, self.canonical)])
+        self.extend([self.sure, self.hide_source, row("", self.run, self.canonical)])
         self.extend([row("", self.form, self.place, self.unset)])
         self.warning, self.both, self.matrices = QLabel(_WARNING), QLabel(), QLabel()
         self.warning.setStyleSheet(_RED)
@@ -70,7 +73,8 @@ class ReorientWidget(Panel):
         self.before, self.after = _Planes("now"), _Planes("then")
         for part in (self.warning, self.both, self.before, self.after, self.matrices):
             self.add_native(part)
-        for box in (self.layer, self.what, self.sense, self.code, self.keep):
+        self.connect(self.layer.changed, lambda *_: self.say(""))
+        for box in (self.layer, self.what, self.sense, self.code, self.keep, self.sure):
             self.connect(box.changed, self.preview)
         self.connect(self.codes.changed, self._on_codes)
         self.connect(self.run.changed, self.reorient)
@@ -85,35 +89,41 @@ class ReorientWidget(Panel):
         code = str(self.code.value).strip().upper()
         return code if self.sense.value == TO else other_ends(code)
 
+    @property
+    def _hides(self) -> bool:
+        return bool(self.hide_source.value)
+
     @acting
     def reorient(self, *_: Any) -> None:
         """Add the layer with other axes."""
         layer = self._layer()
         self._turned(volume_of(layer), False, self.axcodes)
         if self.what.value == TURN:
-            self._told(reorient_layer(self.viewer, layer, self.axcodes))
+            self._told(reorient_layer(self.viewer, layer, self.axcodes, hide=self._hides))
             return
         if not self.sure.value:
             raise StepError(
                 f"relabel {layer.name!r}", "it moves the patient", "Tick that the file is wrong"
             )
-        self._told(relabel_layer(self.viewer, layer, self.axcodes, str(self.keep.value)))
+        keep = str(self.keep.value)
+        self._told(relabel_layer(self.viewer, layer, self.axcodes, keep, hide=self._hides))
         self.sure.value = False
 
     @acting
     def to_canonical(self, *_: Any) -> None:
         """Add the layer with the axes nearest to R, A, S."""
-        self._told(reorient_layer(self.viewer, self._layer(), "RAS"))
+        self._told(reorient_layer(self.viewer, self._layer(), "RAS", hide=self._hides))
 
     @acting
     def use_form(self, *_: Any) -> None:
         """Add the layer where another matrix of its header puts it."""
-        self._told(place_by(self.viewer, self._layer(), str(self.form.value)))
+        form = str(self.form.value)
+        self._told(place_by(self.viewer, self._layer(), form, hide=self._hides))
 
     @acting
     def unset_qform(self, *_: Any) -> None:
         """Add the layer with a header whose qform is unknown."""
-        self._told(forget_qform(self.viewer, self._layer()))
+        self._told(forget_qform(self.viewer, self._layer(), hide=self._hides))
 
     @acting
     def preview(self, *_: Any) -> None:
@@ -126,6 +136,8 @@ class ReorientWidget(Panel):
         layer = self.layer.value
         for part in (self.run, self.canonical, self.place, self.unset):
             part.enabled = layer is not None
+        self.run.enabled = layer is not None and (bool(self.sure.value) or not is_relabel)
+        self.run.tooltip = "" if self.run.enabled else "Tick first that the file is wrong"
         self.before.show_planes(())
         self.after.show_planes(())
         self.matrices.setText("")
@@ -135,6 +147,7 @@ class ReorientWidget(Panel):
         offered = bool(forms(volume))
         self.form.enabled = self.place.enabled = self.unset.enabled = offered
         self._show_matrices(volume)
+        self.warning.setText(_WARNING + _lost(volume))
         turned = self._turned(volume, is_relabel, code)
 
         def then(pictures: Any) -> None:
@@ -223,6 +236,14 @@ class _Planes(QWidget):
             (left + wide // 2 - 7, top + high, plane.bottom),
         ):
             painter.drawText(x, y, 14, 14, middle, letter)
+
+
+def _lost(volume: Volume) -> str:
+    """Return what else relabelling takes from a scan that lies askew; nothing of others."""
+    angle = float(affines.obliquity(volume.affine).max())
+    if angle < _STRAIGHT:
+        return ""
+    return f" This scan lies askew by {angle:.1f}°: that is lost, its axes become straight."
 
 
 def _numbers(name: str, matrix: Any) -> list[str]:

@@ -10,7 +10,7 @@ from magicgui.widgets import ComboBox, LineEdit, PushButton
 from qtpy.QtWidgets import QLabel
 
 from napari_medvol import affines
-from napari_medvol.budget import BUDGET
+from napari_medvol.budget import BUDGET, bytes_text
 from napari_medvol.errors import MedVolError, StepError
 from napari_medvol.ops.grids import grid_after, resized_grid
 from napari_medvol.ops.resample import INTERPOLATIONS, antialias, needed_bytes
@@ -40,9 +40,15 @@ class ResampleWidget(SteppingPanel):
         super().__init__(viewer, "Resample")
         self.layer = LayerBox(self.viewer, label="Layer")
         self.grid = ComboBox(choices=[SIZES, FACTORS, ONTO, WORLD], label="To")
-        self.zooms = LineEdit(label="mm", tooltip="Along i, j, k: one number, or three")
+        self.zooms = LineEdit(
+            label="Voxel size, mm", tooltip="Along i, j, k: one number, or three"
+        )
         self.isotropic = PushButton(text="Isotropic, the finest")
-        self.factors = LineEdit(value="2 2 2", label="n", tooltip="Along i, j, k")
+        self.factors = LineEdit(
+            value="2 2 2",
+            label="Every n-th voxel",
+            tooltip="n along i, j, k: one number, or three",
+        )
         self.other = LayerBox(self.viewer, label="Grid of")
         self.interpolation = ComboBox(choices=list(INTERPOLATIONS), label="Between voxels")
         self.interpolation.tooltip = (
@@ -56,7 +62,8 @@ class ResampleWidget(SteppingPanel):
         self.extend(
             [
                 self.layer, self.grid, self.zooms, self.isotropic, self.factors, self.other,
-                self.interpolation, self.blur, self.in_place, self.bar, self.buttons,
+                self.interpolation, self.blur, self.in_place, self.hide_source, self.bar,
+                self.buttons,
             ]
         )  # fmt: skip
         self.about = QLabel()
@@ -151,10 +158,16 @@ class ResampleWidget(SteppingPanel):
         apart = np.linalg.inv(volume.affine)[:3, :3] @ grid[:3, :3]
         return antialias(np.abs(apart).max(axis=1).tolist())
 
+    def _show_working(self, is_working: bool) -> None:
+        super()._show_working(is_working)
+        if not is_working:
+            self._tell()
+
     # -- what is shown ------------------------------------------------------------------------
 
     @acting
     def _on_layer(self, *_: Any) -> None:
+        self.say("")
         volume = self._volume()
         if volume is not None:
             self.zooms.value = " ".join(f"{zoom:.6g}" for zoom in volume.zooms[:3])
@@ -178,7 +191,7 @@ class ResampleWidget(SteppingPanel):
     def _tell(self, *_: Any) -> None:
         """Say what the grid would be, and what it would take."""
         volume = self._volume()
-        self.run.enabled = volume is not None and not self.is_working
+        self.run.enabled = False
         if volume is None:
             self.about.setText("")
             return
@@ -192,9 +205,11 @@ class ResampleWidget(SteppingPanel):
         fits = needed <= BUDGET.limit
         before, after = (" × ".join(map(str, s[:3])) for s in (volume.shape, shape))
         sizes = " × ".join(f"{zoom:.4g}" for zoom in affines.zooms(grid))
-        text = f"{before} → {after}, {sizes} mm; {_bytes(needed)}"
+        text = f"{before} → {after}, {sizes} mm; {bytes_text(needed)}"
         if not fits:
-            text += f", more than the {_bytes(BUDGET.limit)} allowed"
+            text += f", more than the {bytes_text(BUDGET.limit)} allowed. Ask for larger voxels,"
+            text += " or crop first."
+        self.run.enabled = fits and not self.is_working
         self.about.setText(text)
         self.about.setStyleSheet("" if fits else _ERROR)
 
@@ -214,7 +229,3 @@ def numbers_of(text: str, what: str) -> list[float]:
     if len(numbers) not in (1, 3):
         raise StepError("Resample", f"{text!r} is no {what}", "Give one number, or three")
     return numbers * 3 if len(numbers) == 1 else numbers
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 2**30:.3g} GiB" if count >= 2**30 else f"{count / 2**20:.3g} MiB"

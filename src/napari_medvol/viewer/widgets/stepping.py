@@ -6,10 +6,12 @@ from typing import Any
 from magicgui.widgets import CheckBox
 from napari.layers import Layer
 
+from napari_medvol.budget import bytes_text
 from napari_medvol.formats.row import Progress
 from napari_medvol.ops import apply
 from napari_medvol.viewer.derived import show_results
 from napari_medvol.viewer.volumes import volume_of
+from napari_medvol.viewer.widgets.page import hiding
 from napari_medvol.viewer.widgets.panel import acting
 from napari_medvol.viewer.widgets.working import WorkingPanel
 from napari_medvol.volume import Step, Volume
@@ -35,9 +37,9 @@ class SteppingPanel(WorkingPanel):
     def __init__(self, viewer: Any, verb: str) -> None:
         super().__init__(viewer, verb)
         self.in_place = CheckBox(text="Instead of the layer", value=False)
-        self.in_place.tooltip = (
-            "Else a new layer is added, and the source hidden. Both can be undone."
-        )
+        self.in_place.tooltip = "Else a new layer is added. Both can be undone."
+        self.hide_source = hiding()
+        self.connect(self.in_place.changed, self._on_in_place)
         #: What the last work made.
         self.made: list[Layer] = []
 
@@ -57,8 +59,16 @@ class SteppingPanel(WorkingPanel):
         asked = jobs()
         self.work(lambda tell: [(layer, do(tell)) for layer, do in asked], self._show)
 
+    def _on_in_place(self, *_: Any) -> None:
+        self.hide_source.enabled = not self.in_place.value
+
     def _show(self, results: Sequence[tuple[Layer, Sequence[Volume]]]) -> None:
-        self.made = show_results(self.viewer, results, in_place=self.in_place.value)
+        self.made = show_results(
+            self.viewer,
+            results,
+            in_place=bool(self.in_place.value),
+            hide=bool(self.hide_source.value),
+        )
         self.say(_said(results))
 
 
@@ -74,5 +84,5 @@ def _said(results: Sequence[tuple[Layer, Sequence[Volume]]]) -> str:
         return f"{len(volumes)} layers were made. History can undo it."
     (volume,) = volumes
     shape = " × ".join(map(str, volume.shape))
-    size = volume.data.size * volume.dtype.itemsize / 2**20
-    return f"{shape} {volume.dtype}, {size:,.1f} MiB. History can undo it."
+    size = bytes_text(volume.data.size * volume.dtype.itemsize)
+    return f"{shape} {volume.dtype}, {size}. History can undo it."

@@ -68,8 +68,8 @@ class ValuesWidget(SteppingPanel):
         self.look = PushButton(text="What would be lost?")
         self.extend(
             [
-                self.layer, self.act, *self.parts.values(), self.look, self.in_place, self.bar,
-                self.buttons,
+                self.layer, self.act, *self.parts.values(), self.look, self.in_place,
+                self.hide_source, self.bar, self.buttons,
             ]
         )  # fmt: skip
         self.about, self.loss_said = QLabel(), QLabel()
@@ -188,6 +188,7 @@ class ValuesWidget(SteppingPanel):
 
     @acting
     def _on_layer(self, *_: Any) -> None:
+        self.say("")
         for name in ("axis", "preset"):
             cast(ComboBox, self.parts[name]).reset_choices()
         self._on_act()
