@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +16,7 @@ from napari_medvol.affines import apply_affine
 from napari_medvol.arrays import LazyArray
 from napari_medvol.errors import MedVolError, StepError
 from napari_medvol.report import SliceSource
+from napari_medvol.stores import PlaneStore
 from napari_medvol.table import Table
 from napari_medvol.views.sources import source_of
 from napari_medvol.volume import Volume
@@ -22,6 +25,9 @@ Point = NDArray[np.float64]
 
 #: Voxels. Products of matrices leave the edge of a scan by less.
 _NOISE: Final = 1e-9
+
+#: What a thread is reading planes of: one thread for each.
+_reading: WeakSet[PlaneStore] = WeakSet()
 
 COLUMNS: Final = (
     "layer", "value", "unit", "linear", "stored", "label", "i", "j", "k", "further index",
@@ -55,6 +61,8 @@ class Probe:
         Unit of the values; name of the label.
     source : SliceSource or None
         File and frame of the nearest voxel, where a file holds it.
+    is_pending : bool
+        Whether values are missing only because a thread is still reading them.
     """
 
     voxel: Point
@@ -67,6 +75,7 @@ class Probe:
     unit: str = ""
     label: str = ""
     source: SliceSource | None = None
+    is_pending: bool = False
 
     @property
     def lps(self) -> Point:
@@ -118,7 +127,8 @@ def probe(
     extra : sequence of int
         Index along each extra axis; 0 where left out. An index beyond an axis is outside.
     wait : bool
-        Whether to read what takes long; else the values of what is not there are None.
+        Whether to read what takes long; else the values of what is not there are None, and a
+        thread reads what a single look needs: ask again.
 
     Returns
     -------
@@ -131,6 +141,8 @@ def probe(
     if not _is_inside(volume, found):
         return found
     at = (*_clipped(found.nearest, volume.shape), *index)
+    around = (*_box(found.voxel, volume.shape)[0], *index) if _has_linear(volume) else at
+    is_pending = not (wait or _is_near(volume.data, around))
     value, stored = _values(volume, at, wait)
     return Probe(
         voxel=found.voxel,
@@ -138,11 +150,12 @@ def probe(
         extra=index,
         inside=True,
         value=value,
-        linear=None if value is None else _linear(volume, found.voxel, index, wait),
+        linear=None if value is None or is_pending else _linear(volume, found.voxel, index),
         stored=stored,
         unit=volume.unit,
         label=_label(volume, value),
         source=_source(volume, at),
+        is_pending=is_pending,
     )
 
 
@@ -177,7 +190,33 @@ def _values(volume: Volume, at: tuple[int, ...], wait: bool) -> tuple[Any, float
 
 
 def _is_near(data: Any, at: tuple[Any, ...]) -> bool:
-    return data.is_near(at) if isinstance(data, LazyArray) else True
+    """Return whether a part can be had in no time; if not, let a thread read it."""
+    if not isinstance(data, LazyArray):
+        return True
+    store, planes = data.store, data.planes(at)
+    if store.has(planes):
+        return True
+    # Uncompressed planes are copied in less than a draw; a stream is read by whoever shows it.
+    if not data.is_near(at) or getattr(store.source, "workers", 1) <= 1:
+        return data.is_near(at)
+    if store not in _reading:
+        _reading.add(store)
+        thread = threading.Thread(
+            target=_read, args=(store, planes), name="medvol-probe", daemon=True
+        )
+        thread.start()
+    return False
+
+
+def _read(store: PlaneStore, planes: Sequence[int]) -> None:
+    try:
+        for number in planes:
+            store.plane(number)
+    except MedVolError:
+        # Whoever opened the scan has told of it.
+        return
+    finally:
+        _reading.discard(store)
 
 
 def _stored(data: Any, at: tuple[int, ...], value: Any) -> float | None:
@@ -193,22 +232,30 @@ def _stored(data: Any, at: tuple[int, ...], value: Any) -> float | None:
     return float(whole if abs(stored - whole) < 1e-3 else stored)
 
 
-def _linear(volume: Volume, voxel: Point, extra: Sequence[int], wait: bool) -> float | None:
-    """Return the value between the eight voxels around; the edge's value beyond its centre."""
-    data: Any = volume.data
-    if volume.kind == "labels" or volume.is_rgb or np.dtype(data.dtype).kind not in "biuf":
-        return None
+def _has_linear(volume: Volume) -> bool:
+    is_number = np.dtype(volume.data.dtype).kind in "biuf"
+    return is_number and volume.kind != "labels" and not volume.is_rgb
+
+
+def _box(voxel: Point, shape: Sequence[int]) -> tuple[list[slice], list[float]]:
+    """Return the eight voxels around a point, and its weight towards the further ones."""
     box, weights = [], []
-    for at, size in zip(voxel, volume.shape, strict=False):
+    for at, size in zip(voxel, shape, strict=False):
         inside = min(max(float(at), 0.0), size - 1.0)
         low = min(int(inside), max(size - 2, 0))
         box.append(slice(low, low + 2))
         weights.append(inside - low)
-    index = (*box, *extra)
-    if not (wait or _is_near(data, index)):
+    return box, weights
+
+
+def _linear(volume: Volume, voxel: Point, extra: Sequence[int]) -> float | None:
+    """Return the value between the eight voxels around; the edge's value beyond its centre."""
+    if not _has_linear(volume):
         return None
+    box, weights = _box(voxel, volume.shape)
+    data: Any = volume.data
     try:
-        values = np.asarray(data[index], dtype=np.float64)
+        values = np.asarray(data[(*box, *extra)], dtype=np.float64)
     except MedVolError:
         return None
     for weight in weights:

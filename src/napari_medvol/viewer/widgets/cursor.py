@@ -24,6 +24,7 @@ from napari_medvol.viewer.widgets.probe_table import (
     both_conventions,
     mm_text,
 )
+from napari_medvol.viewer.window import is_live
 from napari_medvol.views.probe import Probe, parse_place, probe, probe_table, ras_of_place
 from napari_medvol.volume import Volume
 
@@ -138,13 +139,15 @@ class CursorWidget(Panel):
                 rows.append(Row(layer, found, layer is reference, is_overlay(layer)))
         self.model.put(rows)
         self.where.setText("" if ras is None else both_conventions(ras))
-        if any(row.found.inside and row.found.value is None for row in rows):
+        if any(row.found.is_pending for row in rows):
             self._later.start(_LOOK_AGAIN_MS)
 
     def _probe(self, layer: Layer, ras: Any, at: Sequence[float]) -> Probe | None:
         try:
             volume = live_volume(layer)
-            return probe(volume, ras, extra_under(self.viewer, layer, at), wait=False)
+            # A script reads the table at once; nobody waits for a window meanwhile.
+            extra = extra_under(self.viewer, layer, at)
+            return probe(volume, ras, extra, wait=not is_live())
         except MedVolError:
             return None
 
