@@ -45,14 +45,14 @@ def interpolated(
     Returns
     -------
     array of `shape`
-        Rounded where its type is integral; beyond the edge, the edge's value.
+        Rounded where its type is integral, true from a half on; beyond the edge, the edge's
+        value.
     """
     if voxels.dtype == np.bool_:
         voxels = voxels.view(np.uint8)
     elif not voxels.dtype.isnative:
         voxels = voxels.astype(voxels.dtype.newbyteorder("="))
     out = np.empty(shape, dtype=voxels.dtype if dtype is None else dtype)
-    is_rounded = out.dtype.kind in "iu"
     # Blocks of rows along the longest axis: what is computed stays in the processor's cache.
     longest = int(np.argmax(shape))
     others = [axis for axis in range(3) if axis != longest]
@@ -72,11 +72,18 @@ def interpolated(
             for d in range(3)
         ]
         values = source.nearest(index) if nearest else source.linear(index)
-        rows[start : start + at_once] = np.rint(values) if is_rounded and not nearest else values
+        rows[start : start + at_once] = values if nearest else _held(values, out.dtype)
     if is_view:
         return out
     turned = rows.reshape(*(shape[axis] for axis in others), shape[longest])
     return np.moveaxis(turned, 2, longest)
+
+
+def _held(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Return values between voxels as a type holds them: to the nearest, not towards 0."""
+    if dtype.kind == "b":
+        return values >= 0.5
+    return np.rint(values) if dtype.kind in "iu" else values
 
 
 class _Flat:

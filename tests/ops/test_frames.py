@@ -116,3 +116,15 @@ def test_slabs_may_overlap() -> None:
 def test_what_leaves_nothing_is_refused(act, why: str) -> None:
     with pytest.raises(StepError, match=why):
         act()
+
+
+def test_integers_that_float64_does_not_tell_apart_are_not_averaged() -> None:
+    wide = np.array([2**62 + 1, 2**62 + 3], np.int64).reshape(1, 1, 1, 2)
+    volume = Volume(wide, np.eye(4), (Axis("t"),))
+
+    for how in ("mean", "sd", "sum", "median"):
+        with pytest.raises(StepError, match="4611686018427387907, are calculated with in float64"):
+            over_frames(volume, how)
+    with pytest.raises(StepError, match="calculated with in float64"):
+        slab(volume, 0, 1)
+    assert np.asarray(over_frames(volume, "max").data).tolist() == [[[2**62 + 3]]]

@@ -171,6 +171,72 @@ class TestLabels:
             resample(Volume(self.BLOCKS, OBLIQUE, kind="labels"), (3, 3, 3), OBLIQUE, how)
 
 
+class TestMasks:
+    """Bool voxels are inside or outside."""
+
+    CUBE = np.pad(np.ones((2, 2, 2), bool), 2)
+
+    @pytest.mark.parametrize("size", [0.5, 0.25, 1 / 3, 2.0])
+    @pytest.mark.parametrize("kind", ["image", "labels"])
+    def test_their_volume_stays_whatever_the_voxel_size(self, size: float, kind: str) -> None:
+        made = resize(Volume(self.CUBE, OBLIQUE, kind=kind), affines.zooms(OBLIQUE) * size)
+
+        assert made.dtype == bool
+        # In voxels of before.
+        assert abs(made.data.sum() * size**3 - 8) <= 0.5
+
+    @pytest.mark.parametrize("how", ["linear", "cubic"])
+    @pytest.mark.parametrize("turn", [0, 12])
+    def test_what_lies_between_is_inside_from_a_half_on(self, how: str, turn: float) -> None:
+        finer = rotated(np.diag([0.5, 0.5, 0.5, 1.0]), turn)
+        real = resample(Volume(self.CUBE.astype(np.float64), np.eye(4)), (11, 11, 11), finer, how)
+
+        made = resample(Volume(self.CUBE, np.eye(4)), (11, 11, 11), finer, how)
+
+        clear = np.abs(np.asarray(real.data) - 0.5) > 1e-5
+        np.testing.assert_array_equal(made.data[clear], (np.asarray(real.data) > 0.5)[clear])
+        assert made.data.any()
+
+    def test_a_value_outside_that_is_neither_is_refused(self) -> None:
+        with pytest.raises(StepError, match=r"outside is 2, which bool \(0 to 1\)"):
+            resample(Volume(self.CUBE, np.eye(4)), (3, 3, 3), OBLIQUE, outside=2)
+
+
+class TestWideIntegers:
+    """float64, in which is calculated, ends at 2⁵³."""
+
+    QUARTER = affines.cropped(np.eye(4), (0.25, 0, 0))
+
+    @pytest.mark.parametrize("dtype", ["int64", "uint64"])
+    @pytest.mark.parametrize("how", ["linear", "cubic"])
+    def test_what_cannot_be_calculated_with_is_refused(self, dtype: str, how: str) -> None:
+        most = np.iinfo(dtype).max
+        volume = Volume(np.full((3, 3, 3), most, dtype), np.eye(4))
+
+        with pytest.raises(StepError, match=f"{most}, are calculated with in float64"):
+            resample(volume, (3, 3, 3), self.QUARTER, how)
+
+    @pytest.mark.parametrize("dtype", ["int32", "uint32", "int64", "uint64"])
+    @pytest.mark.parametrize("turn", [0, 5])
+    def test_what_is_only_picked_stays_as_it_is(self, dtype: str, turn: float) -> None:
+        most = int(np.iinfo(dtype).max)
+        volume = Volume(np.full((3, 3, 3), most, dtype), np.eye(4))
+        hows = ["nearest", "majority"] + ["linear", "cubic"] * (np.dtype(dtype).itemsize == 4)
+
+        for how in hows:
+            made = resample(volume, (3, 3, 3), rotated(self.QUARTER, turn), how, most)
+            assert np.unique(made.data).tolist() == [most]
+
+    def test_what_is_blurred_is_rounded_on_any_grid(self) -> None:
+        values = np.full((5, 5, 5), 7, np.int16)
+
+        made = resample(
+            Volume(values, np.eye(4)), (3, 3, 3), rotated(np.eye(4), 5), "nearest", 7, (1, 1, 1)
+        )
+
+        assert np.unique(made.data).tolist() == [7]
+
+
 class TestSizes:
     """Other voxel sizes along the same axes."""
 
@@ -191,7 +257,7 @@ class TestSizes:
     def test_the_downsampling_of_nibabels_tutorial(self) -> None:
         """Blur of 1.5 voxels, then every fourth voxel from the third on."""
         values = SMOOTH.astype(np.float64)
-        seed = ndimage.gaussian_filter(values, 1.5, mode="nearest")[2::4, 2::4, 2::4]
+        seed = ndimage.gaussian_filter(values, 1.5)[2::4, 2::4, 2::4]
 
         made = downsample(Volume(values, OBLIQUE), (4, 4, 4), (2, 2, 2), (1.5, 1.5, 1.5))
 
@@ -248,6 +314,10 @@ class TestLimits:
             ),
             (lambda v: resize(v, (0.0,)), "no voxel size"),
             (lambda v: resize(v, (1.0, 2.0)), "no voxel size"),
+            (lambda v: resize(v, 1e9), r"1e\+09 mm is beyond 10 times the volume's 40 mm"),
+            (lambda v: resize(v, 1e-7), "× 400000000 float64, would take"),
+            (lambda v: resample(v, (10**9,) * 3, np.eye(4)), "1000000000 × .* would take"),
+            (lambda v: downsample(v, (10**9, 1, 1), (0, 0, 0)), r"a blur of 5e\+08 voxels"),
             (lambda v: resize(v, "fine"), "no voxel size"),
             (lambda v: world_aligned(v, np.nan), "no voxel size"),
             (lambda v: downsample(v, (0, 1, 1)), "leave nothing"),

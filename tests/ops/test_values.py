@@ -50,6 +50,51 @@ def test_a_type_that_does_not_hold_the_values_is_refused(values, dtype: str, why
         astype(volume(values), dtype)
 
 
+WIDE = np.array([2**62 + 1, 2**62 + 3, 0, 5], np.int64).reshape(1, 2, 2)
+REAL = np.array([1e300, -1e300, 1, np.inf]).reshape(1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "why"),
+    [
+        (np.full((1, 1, 1), 10**6, np.int32), "float16", "1000000 would be rounded: float16"),
+        (HU, "float16", r"-1024 to 3071 would be rounded: .* up to ±2048"),
+        (WIDE // 2**37, "float32", "would be rounded: float32"),
+        (WIDE, "float64", "4611686018427387907 would be rounded: float64"),
+        (REAL, "float32", r"beyond float32, which ends at 3\.40282e\+38"),
+        (np.full((1, 1, 1), 1e300j), "complex64", "beyond complex64"),
+        (np.full((1, 1, 1), 2.0**63), "int64", "do not fit int64"),
+    ],
+)
+def test_a_float_that_would_round_or_end_is_refused(values, dtype: str, why: str) -> None:
+    with pytest.raises(StepError, match=why):
+        astype(volume(values), dtype)
+
+
+def test_wide_integers_pass_through_what_only_picks() -> None:
+    most = np.array([2**63 - 1, -(2**63), 0, 2**62 + 1], np.int64).reshape(1, 2, 2)
+
+    np.testing.assert_array_equal(round_values(volume(most)).data, most)
+    np.testing.assert_array_equal(astype(volume(most), "int64").data, most)
+    np.testing.assert_array_equal(clip(volume(most), 0, 2**62 + 3).data, most.clip(0, 2**62 + 3))
+    np.testing.assert_array_equal(astype(volume(WIDE), "uint64").data, WIDE)
+    assert np.isinf(astype(volume(np.full((1, 1, 1), np.inf)), "float32").data).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_an_end_beyond_the_type_is_its_own_end(dtype: Any) -> None:
+    values = np.array([1, 2, -3, np.nan], dtype).reshape(1, 2, 2)
+
+    np.testing.assert_array_equal(clip(volume(values), -1e300, 1e300).data, values)
+
+
+def test_the_ends_of_a_mask_are_its_values() -> None:
+    mask = np.array([True, False]).reshape(1, 1, 2)
+
+    np.testing.assert_array_equal(clip(volume(mask), 0.2, 7).data, True)
+    np.testing.assert_array_equal(clip(volume(mask), -1, 0.5).data, False)
+
+
 def test_the_range_becomes_0_to_255() -> None:
     bytes_ = rescale(volume())
 
@@ -144,6 +189,15 @@ def test_labels_to_image_and_back_keep_place_and_values() -> None:
         (lambda: part(volume()), "int16 values are not complex"),
         (lambda: part(volume(HU * 1j), "argument"), "none of magnitude"),
         (lambda: as_kind(volume(HU + 0.5), "labels"), "no whole numbers"),
+        (lambda: as_kind(volume(np.full((1, 1, 1), 2.0**64)), "labels"), "beyond every type"),
+        (lambda: clip(volume(HU + 0.5), np.nan), "low is nan, no finite number"),
+        (lambda: rescale(volume(HU + 0.5), -np.inf), "low is -inf, no finite number"),
+        (lambda: rescale(volume(REAL * 1e8)), "no range from -1e[+]308 to 1e[+]308"),
+        (lambda: rescale(volume(), dtype="int64"), "at most 32 bits"),
+        (lambda: rescale(volume(WIDE)), "4611686018427387907, are calculated with in float64"),
+        (lambda: scale(volume(WIDE), 2), "are calculated with in float64"),
+        (lambda: scale(volume(REAL), 1e10), "take a value beyond float64"),
+        (lambda: astype(volume(REAL[..., 1:]), "int16"), "do not fit int16"),
         (lambda: as_kind(volume(HU), "mask"), "neither image nor labels"),
         (lambda: as_kind(volume(np.zeros((1,) * 4, "u1"), axes=(Axis("rgb"),)), "labels"), "no"),
     ],

@@ -12,7 +12,7 @@ from napari_medvol.volume import Volume
 
 
 def number(op: str, volume: Volume, name: str, given: Any) -> float:
-    """Return a finite number.
+    """Return a finite number: a float, or an int that no float equals.
 
     Raises
     ------
@@ -24,7 +24,8 @@ def number(op: str, volume: Volume, name: str, given: Any) -> float:
         raise StepError(
             f"{op} {volume.name!r}", f"{name} is {given!r}, no finite number", "Give a number"
         )
-    return found[0]
+    # Ends of int64 and uint64 are no floats.
+    return int(given) if isinstance(given, int | np.integer) and found[0] != given else found[0]
 
 
 def whole(op: str, volume: Volume, name: str, given: Any) -> int:

@@ -25,6 +25,8 @@ Tell = Callable[[int, int], None]
 #: Values worked on at a time: their float64 stays within some megabytes, and nobody who wants
 #: the work to end waits for long.
 AT_ONCE: Final = 1 << 20
+#: Up to here float64 holds every integer.
+_EXACT: Final = 2**53
 #: Threads that compute: more than two wait for the same memory.
 _WORKERS: Final = min(2, os.cpu_count() or 1)
 
@@ -152,7 +154,10 @@ def mapped(
 
 
 def value_range(volume: Volume, progress: Tell = unheard) -> tuple[float, float]:
-    """Return the lowest and highest finite value; (0, 0) where there is none."""
+    """Return the lowest and highest finite value; (0, 0) where there is none.
+
+    Those of integers are ints, and exact.
+    """
     low, high = np.inf, -np.inf
     parts = parts_of(volume)
     for number, part in enumerate(parts):
@@ -160,8 +165,28 @@ def value_range(volume: Volume, progress: Tell = unheard) -> tuple[float, float]
         values = np.asarray(volume.data[part])
         finite = values if values.dtype.kind in "iub" else values[np.isfinite(values)]
         if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+            low, high = min(low, finite.min().item()), max(high, finite.max().item())
     return (low, high) if low <= high else (0.0, 0.0)
+
+
+def check_exact(op: str, volume: Volume, progress: Tell = unheard) -> None:
+    """Refuse integers that float64, in which is calculated, does not tell apart.
+
+    Raises
+    ------
+    StepError
+        If there is one beyond ±2⁵³.
+    """
+    if volume.dtype.kind not in "iu" or volume.dtype.itemsize < 8:
+        return
+    low, high = value_range(volume, progress)
+    if low < -_EXACT or high > _EXACT:
+        raise StepError(
+            f"{op} {volume.name!r}",
+            f"its values, {low} to {high}, are calculated with in float64, which is exact up to"
+            f" ±{_EXACT}",
+            "Clip them first, or take nearest, majority, min or max, which calculate nothing",
+        )
 
 
 def holds_everywhere(

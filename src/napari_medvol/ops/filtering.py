@@ -55,7 +55,9 @@ def along_axes(
 
 
 def blurred(voxels: Array, sigma: Sequence[float], progress: Tell = unheard) -> Array:
-    """Return voxels after a Gaussian of `sigma` voxels along i, j and k; the border is repeated.
+    """Return voxels after a Gaussian of `sigma` voxels along i, j and k, mirrored at the border.
+
+    As ``scipy.ndimage.gaussian_filter`` does by default.
 
     Parameters
     ----------
@@ -77,7 +79,7 @@ def blurred(voxels: Array, sigma: Sequence[float], progress: Tell = unheard) -> 
         if not width:
             return None
         return lambda part, axis: np.asarray(
-            gaussian_filter1d(part, width, axis=axis, mode="nearest")
+            gaussian_filter1d(part, width, axis=axis, mode="reflect")
         )
 
     wide = np.empty(voxels.shape, blurred_type(voxels.dtype), order="F")

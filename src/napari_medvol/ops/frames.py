@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_medvol import affines, arrays
 from napari_medvol.errors import StepError
 from napari_medvol.ops.asked import one_of, whole
-from napari_medvol.ops.chunks import AT_ONCE, Tell, room_for, share, unheard
+from napari_medvol.ops.chunks import AT_ONCE, Tell, check_exact, room_for, share, unheard
 from napari_medvol.report import GeometryReport
 from napari_medvol.volume import Axis, Step, Volume
 
@@ -140,6 +140,8 @@ def over_frames(
     """
     number, _ = _axis("over_frames", volume, axis)
     reduce = _reduction("over_frames", volume, how)
+    if how not in ("min", "max"):
+        check_exact("over_frames", volume)
     shape = volume.shape[:number] + volume.shape[number + 1 :]
     out = room_for("over_frames", volume, shape, _reduced_type(volume, how))
     n_rows, n_slices = volume.shape[1:3]
@@ -200,6 +202,8 @@ def slab(
         )
     one_of("slab", volume, how, ("mean", "max", "min"))
     _reduction("slab", volume, how)
+    if how == "mean":
+        check_exact("slab", volume)
     firsts = range(0, length - n + 1, every)
     shape = [*volume.shape]
     shape[axis] = len(firsts)

@@ -18,6 +18,8 @@ Grid = tuple[list[int], Matrix]
 
 #: Millimetres, and voxels in one: what is beyond is a slip, and overflows further on.
 _LARGEST: Final = 1e9
+#: Voxels, in longest sides of the volume.
+_WIDEST: Final = 10
 
 
 def grid_after(volume: Volume, step: Step) -> Grid:
@@ -50,6 +52,10 @@ def resized_grid(volume: Volume, zooms: Any) -> Grid:
     """Return the grid along the same axes, about the same centre, with voxels of `zooms` mm."""
     sizes = sizes_of("resize", volume, zooms)
     extent = np.asarray(volume.shape[:3]) * affines.zooms(volume.affine)
+    if sizes.max() > _WIDEST * extent.max():
+        why = f"a voxel of {sizes.max():g} mm is beyond {_WIDEST} times the volume's"
+        why += f" {extent.max():g} mm"
+        raise StepError(f"resize {volume.name!r}", why, "Give smaller voxel sizes, mm")
     shape = [max(1, round(float(n))) for n in extent / sizes]
     return shape, centred_grid(volume.affine, volume.shape, sizes, shape)
 

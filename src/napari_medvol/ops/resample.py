@@ -15,6 +15,7 @@ from napari_medvol.errors import GeometryError, StepError
 from napari_medvol.ops.asked import finite_numbers, number, one_of, whole_numbers
 from napari_medvol.ops.chunks import (
     Tell,
+    check_exact,
     check_room,
     frame_voxels,
     room_for,
@@ -36,6 +37,8 @@ Array = NDArray[Any]
 Matrix = NDArray[np.float64]
 Interpolation = Literal["auto", "nearest", "linear", "cubic", "majority"]
 
+#: Blurs, in longest axes: what is beyond is a slip, and its weights alone would fill memory.
+_WIDEST: Final = 10
 INTERPOLATIONS: Final = ("auto", "nearest", "linear", "cubic", "majority")
 
 
@@ -59,8 +62,9 @@ def resample(
     affine : (4, 4) numbers
         Of the new grid: index to RAS+ mm.
     interpolation : {"auto", "nearest", "linear", "cubic", "majority"}
-        ``"auto"`` is linear for images and nearest for labels. ``"cubic"`` is a cubic B-spline
-        through the values. ``"majority"`` gives each new voxel the label that fills most of it.
+        ``"auto"`` is linear for images, nearest for labels and masks (bool). ``"cubic"`` is a
+        cubic B-spline through the values. ``"majority"`` gives each new voxel the label that
+        fills most of it. What is between the two values of a mask is true from a half on.
     outside : float
         Value beyond the old grid.
     blur : three numbers
@@ -85,6 +89,8 @@ def resample(
     sampler = sampler_of(how, np.linalg.inv(volume.affine) @ grid, volume.shape[:3], lengths)
     old = prod(volume.shape[:3])
     working = sampler.working_bytes(old * any(sigma) * blurred_type(volume.dtype).itemsize)
+    if how in ("linear", "cubic") or any(sigma):
+        check_exact("resample", volume)
     out = room_for("resample", volume, shape, volume.dtype, working)
     places = list(np.ndindex(*volume.shape[3:]))
     for done, place in enumerate(places):
@@ -130,10 +136,12 @@ def _grid(volume: Volume, affine: Any, shape: Any) -> tuple[Matrix, tuple[int, i
 def _outside(volume: Volume, given: Any) -> float:
     is_nan = isinstance(given, float) and np.isnan(given)
     value = float(given) if is_nan else number("resample", volume, "outside", given)
-    if volume.dtype.kind in "iu":
-        info = np.iinfo(volume.dtype)
-        if not info.min <= value <= info.max or not value.is_integer():
-            kind = f"{volume.dtype} ({info.min} to {info.max})"
+    if volume.dtype.kind in "iub":
+        is_mask = volume.dtype.kind == "b"
+        info = np.iinfo(np.uint8 if is_mask else volume.dtype)
+        low, high = (0, 1) if is_mask else (int(info.min), int(info.max))
+        if not low <= value <= high or value != int(value):
+            kind = f"{volume.dtype} ({low} to {high})"
             why = f"outside is {value:g}, which {kind} cannot hold"
             fix = "Give a whole number within, or turn the values into float32 first"
             raise StepError(f"resample {volume.name!r}", why, fix)
@@ -144,7 +152,7 @@ def _interpolation(volume: Volume, asked: str) -> str:
     what = f"resample {volume.name!r}"
     one_of("resample", volume, asked, INTERPOLATIONS)
     if asked == "auto":
-        return "nearest" if volume.kind == "labels" else "linear"
+        return "nearest" if _names_regions(volume) else "linear"
     if volume.kind == "labels" and asked in ("linear", "cubic"):
         why = f"labels between 2 and 4 are not 3: {asked} interpolation would make some up"
         raise StepError(what, why, "Use nearest or majority")
@@ -156,6 +164,11 @@ def _interpolation(volume: Volume, asked: str) -> str:
     return asked
 
 
+def _names_regions(volume: Volume) -> bool:
+    """Return whether voxels are in a region or not: a blur would move its border."""
+    return volume.kind == "labels" or volume.dtype.kind == "b"
+
+
 def _blur(volume: Volume, blur: Any) -> tuple[float, float, float]:
     sigma = finite_numbers(blur, 3)
     if sigma is None or min(sigma) < 0:
@@ -164,6 +177,12 @@ def _blur(volume: Volume, blur: Any) -> tuple[float, float, float]:
     if any(sigma) and volume.kind == "labels":
         why = "labels cannot be blurred"
         raise StepError(f"resample {volume.name!r}", why, "Leave out blur, or use majority")
+    widest = _WIDEST * max(volume.shape[:3])
+    if max(sigma) > widest:
+        why = f"a blur of {max(sigma):g} voxels is wider than {_WIDEST} times the longest axis"
+        raise StepError(
+            f"resample {volume.name!r}", why, f"Give at most {widest}, or smaller voxels"
+        )
     i, j, k = sigma
     return i, j, k
 
@@ -213,8 +232,8 @@ def resize(
     """
     shape, grid = resized_grid(volume, zooms)
     sizes, old = sizes_of("resize", volume, zooms), affines.zooms(volume.affine)
-    is_image = volume.kind == "image" and antialiased
-    blur = antialias((sizes / old).tolist()) if is_image else (0.0, 0.0, 0.0)
+    is_blurred = antialiased and not _names_regions(volume)
+    blur = antialias((sizes / old).tolist()) if is_blurred else (0.0, 0.0, 0.0)
     made = resample(volume, shape, grid.tolist(), interpolation, 0.0, blur, progress=progress)
     params = {"zooms": sizes.tolist(), "interpolation": interpolation, "antialiased": antialiased}
     return _said(made, volume, Step("resize", params))
@@ -246,7 +265,7 @@ def downsample(
         First voxel kept; half a factor by default, so that little is lost at either end.
     blur : three numbers, optional
         Standard deviation in voxels; :func:`antialias` of the factors by default, and none for
-        labels. Zeros for no blur.
+        labels and masks. Zeros for no blur.
     progress : callable, optional
 
     Raises
@@ -256,7 +275,7 @@ def downsample(
     """
     shape, grid, firsts = thinned_grid(volume, factors, start)
     if blur is None:
-        blur = antialias(factors) if volume.kind == "image" else (0.0, 0.0, 0.0)
+        blur = (0.0, 0.0, 0.0) if _names_regions(volume) else antialias(factors)
     made = resample(volume, shape, grid.tolist(), "nearest", 0.0, blur, progress=progress)
     params = {
         "factors": [int(f) for f in factors],

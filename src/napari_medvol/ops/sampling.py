@@ -30,6 +30,8 @@ _ALIKE: Final = 1e-7
 #: Voxels repeated at the border before the spline is fitted, after which it has settled: the
 #: border's own condition would ring into the volume.
 _PAD: Final = 12
+#: Portions of a grid at least.
+_BLOCKS: Final = 16
 #: Samples along each axis of a new voxel that vote for its label.
 _MOST_VOTES: Final = 6
 
@@ -116,7 +118,8 @@ class _Blocks:
         return voxels
 
     def blocks(self) -> Iterator[tuple[int, int]]:
-        step = max(1, self.at_once // prod(self.new[:2]))
+        # Not all in one, however few: threads share them, and people want to hear of them.
+        step = max(1, min(self.at_once // prod(self.new[:2]), ceil(self.new[2] / _BLOCKS)))
         for first in range(0, self.new[2], step):
             yield first, min(first + step, self.new[2])
 
@@ -128,9 +131,10 @@ class _General(_Blocks):
         offset = self.to_old[:3, 3] + self.to_old[:3, 2] * first
         i, j, k = out.shape
         if self.nearest:
-            out[...] = interpolated(
+            found = interpolated(
                 voxels, self.to_old[:3, :3], offset + _TIE, (i, j, k), nearest=True
             )
+            _round_into(out, found)
         elif voxels.dtype.kind == "c":
             out.real = self._real(voxels.real, offset, (i, j, k))
             out.imag = self._real(voxels.imag, offset, (i, j, k))
@@ -154,6 +158,12 @@ class _General(_Blocks):
 
 def _round_into(out: Array, values: Array) -> None:
     """Write values, which are changed, into `out`: to the nearest of what it can hold."""
+    if values.dtype.kind != "f":
+        out[...] = values
+        return
+    if out.dtype.kind == "b":
+        np.greater_equal(values, 0.5, out=out)
+        return
     if out.dtype.kind in "iu":
         info = np.iinfo(out.dtype)
         np.rint(values, out=values)

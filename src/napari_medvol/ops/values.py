@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import ceil, floor
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_medvol.errors import StepError
 from napari_medvol.ops.asked import number, one_of
 from napari_medvol.ops.chunks import (
     Tell,
+    check_exact,
     holds_everywhere,
     mapped,
     share,
@@ -47,19 +49,22 @@ def astype(volume: Volume, dtype: str, *, progress: Tell = unheard) -> Volume:
     Raises
     ------
     StepError
-        If a value is no whole number, or beyond the range, of an integer type: rescale, clip
-        or round it first. Floats may be rounded to narrower floats.
+        If the type does not hold a value: it is no whole number, beyond the range, or an
+        integer that a float would round. Floats may be rounded to narrower floats.
     """
     wanted = _dtype("astype", volume, dtype)
-    if wanted.kind in "iu":
-        _check_whole(volume, wanted, share(progress, 0, 2))
-        progress = share(progress, 1, 2)
-    elif volume.dtype.kind == "c" and wanted.kind != "c":
+    if volume.dtype.kind == "c" and wanted.kind != "c":
         raise StepError(
             f"astype {volume.name!r}",
             f"complex values are no {wanted}",
             "Take a part of them first",
         )
+    if wanted.kind in "iu":
+        _check_whole(volume, wanted, share(progress, 0, 2))
+        progress = share(progress, 1, 2)
+    elif not _always_holds(wanted, volume.dtype):
+        _check_real(volume, wanted, share(progress, 0, 2))
+        progress = share(progress, 1, 2)
     data = mapped("astype", volume, wanted, lambda values: values.astype(wanted), progress)
     return volume.derive(Step("astype", {"dtype": str(wanted)}), data=data)
 
@@ -93,9 +98,47 @@ def _check_whole(volume: Volume, dtype: np.dtype[Any], progress: Tell) -> None:
         )
 
 
+def _exact_up_to(dtype: np.dtype[Any]) -> int:
+    """Return up to where a type of floats holds every integer."""
+    return 2 ** int(np.finfo(dtype).nmant + 1)
+
+
+def _always_holds(dtype: np.dtype[Any], given: np.dtype[Any]) -> bool:
+    """Return whether a type of floats holds every value of another type, if rounded."""
+    if given.kind in "iu":
+        return int(np.iinfo(given).max) <= _exact_up_to(dtype)
+    return given.kind == "b" or float(np.finfo(given).max) <= float(np.finfo(dtype).max)
+
+
+def _check_real(volume: Volume, dtype: np.dtype[Any], progress: Tell) -> None:
+    if volume.dtype.kind in "iu":
+        low, high = value_range(volume, progress)
+        limit = _exact_up_to(dtype)
+        if low < -limit or high > limit:
+            raise StepError(
+                f"astype {volume.name!r}",
+                f"{low} to {high} would be rounded: {dtype} holds every integer up to ±{limit}",
+                "Take a wider type, or clip first",
+            )
+    elif not holds_everywhere(volume, lambda values: _reaches(values, dtype), progress):
+        raise StepError(
+            f"astype {volume.name!r}",
+            f"a value is beyond {dtype}, which ends at {float(np.finfo(dtype).max):g}",
+            "Take a wider type, or clip first",
+        )
+
+
+def _reaches(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Return which values do not become infinite as `dtype`."""
+    with np.errstate(over="ignore"):
+        made: Array = ~np.isfinite(values) | np.isfinite(values.astype(dtype))
+    return made
+
+
 def round_values(volume: Volume, *, progress: Tell = unheard) -> Volume:
     """Round every value to the nearest whole number; halves go to the even one."""
-    data = mapped("round_values", volume, volume.dtype, np.rint, progress)
+    function = np.copy if volume.dtype.kind in "iub" else np.rint
+    data = mapped("round_values", volume, volume.dtype, function, progress)
     return volume.derive(Step("round_values"), data=data)
 
 
@@ -120,8 +163,8 @@ def scale(
     Raises
     ------
     StepError
-        If slope or intercept is not finite, or slope is 0, or the volume holds labels or
-        complex values.
+        If slope or intercept is not finite, or slope is 0, the volume holds labels or complex
+        values, or a value would be beyond the type.
     """
     _check_measured("scale", volume)
     slope = number("scale", volume, "slope", slope)
@@ -129,10 +172,17 @@ def scale(
     if slope == 0:
         why = f"slope {slope:g} and intercept {intercept:g} make no scale"
         raise StepError(f"scale {volume.name!r}", why, "Give finite numbers, a slope other than 0")
-    real = np.float32 if volume.dtype.itemsize <= 2 or volume.dtype == np.float32 else np.float64
+    check_exact("scale", volume)
+    is_small = volume.dtype.itemsize <= 2 or volume.dtype == np.float32
+    real = np.dtype(np.float32 if is_small else np.float64)
 
     def scaled(values: Array) -> Array:
-        return values.astype(np.float64) * slope + intercept
+        with np.errstate(over="ignore"):
+            made = (values.astype(np.float64) * slope + intercept).astype(real)
+        if not (np.isfinite(made) | ~np.isfinite(values)).all():
+            why = f"slope {slope:g} and intercept {intercept:g} take a value beyond {real}"
+            raise StepError(f"scale {volume.name!r}", why, "Take a smaller slope, or clip first")
+        return made
 
     data = mapped("scale", volume, real, scaled, progress)
     params = {"slope": slope, "intercept": intercept, "unit": str(unit)}
@@ -185,14 +235,15 @@ def rescale(
     if wanted.itemsize > 4:
         why = f"{wanted} has more values than float64, in which it is calculated, tells apart"
         raise StepError(f"rescale {volume.name!r}", why, "Take a type of at most 32 bits")
+    check_exact("rescale", volume)
     found = (0.0, 0.0)
     if low is None or high is None:
         found = value_range(volume, share(progress, 0, 2))
         progress = share(progress, 1, 2)
-    first = found[0] if low is None else number("rescale", volume, "low", low)
-    last = found[1] if high is None else number("rescale", volume, "high", high)
-    if not first < last:
-        why = f"there is no range from {first:g} to {last:g}"
+    first = float(found[0] if low is None else number("rescale", volume, "low", low))
+    last = float(found[1] if high is None else number("rescale", volume, "high", high))
+    if not first < last or not np.isfinite(last - first):
+        why = f"there is no range from {first:g} to {last:g} to spread"
         raise StepError(f"rescale {volume.name!r}", why, "Give low below high")
     info = np.iinfo(wanted)
     factor = (float(info.max) - float(info.min)) / (last - first)
@@ -271,12 +322,16 @@ def clip(
 
 def _reachable(dtype: np.dtype[Any], low: float | None, high: float | None) -> tuple[Any, Any]:
     """Return the ends as values of the type: inwards to whole numbers, no further than it goes."""
-    if dtype.kind not in "iu":
-        return low, high
-    info = np.iinfo(dtype)
-    first = info.min if low is None else min(max(int(np.ceil(low)), info.min), info.max)
-    last = info.max if high is None else min(max(int(np.floor(high)), info.min), info.max)
-    return first, last
+    if dtype.kind == "f":
+        most = float(np.finfo(dtype).max)
+        reached = (
+            None if end is None else min(max(float(end), -most), most) for end in (low, high)
+        )
+        return tuple(reached)  # type: ignore[return-value]
+    least, greatest = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    first = least if low is None else min(max(ceil(low), least), greatest)
+    last = greatest if high is None else min(max(floor(high), least), greatest)
+    return dtype.type(first), dtype.type(last)
 
 
 def part(volume: Volume, part: Part = "magnitude", *, progress: Tell = unheard) -> Volume:
@@ -335,6 +390,9 @@ def as_kind(volume: Volume, kind: Kind, *, progress: Tell = unheard) -> Volume:
     if volume.dtype.kind not in "iu":
         ends = value_range(volume, share(progress, 1, 3))
         smallest = np.result_type(*(np.min_scalar_type(int(end)) for end in ends))
+        if smallest.kind not in "iu":
+            why = f"its values, {ends[0]:g} to {ends[1]:g}, are beyond every type of integers"
+            raise StepError(f"as_kind {volume.name!r}", why, "Clip them first")
         data = mapped("as_kind", volume, smallest, lambda v: v, share(progress, 2, 3))
     return volume.derive(step, kind=kind, data=data, unit="", display=Display())
 
