@@ -155,6 +155,48 @@ class TestCodes:
 
         assert (header["qform_code"], header["sform_code"]) == (0, 2)
 
+    @pytest.mark.parametrize(
+        ("had", "asked", "wanted"),
+        [
+            ((2, 2), ("unknown", "auto"), (0, 2)),
+            ((4, 3), ("auto", "unknown"), (4, 0)),
+            ((4, 3), ("auto", "auto"), (4, 3)),
+            ((1, 0), ("unknown", "auto"), (0, 1)),
+            ((1, 3), ("aligned", "auto"), (2, 3)),
+        ],
+    )
+    def test_auto_keeps_the_code_of_the_source(
+        self, had: tuple[int, int], asked: Any, wanted: tuple[int, int], tmp_path: Path
+    ) -> None:
+        image = nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), affine_along("LPS"))
+        image.set_qform(image.affine, had[0])
+        image.set_sform(image.affine, had[1])
+        image.to_filename(tmp_path / "in.nii")
+        (scan,) = mv.read(tmp_path / "in.nii")
+
+        mv.write(scan, tmp_path / "x.nii", codes=asked)
+
+        written = nib.load(tmp_path / "x.nii")
+        header = written.header
+        assert (int(header["qform_code"]), int(header["sform_code"])) == wanted
+        np.testing.assert_allclose(written.affine, image.affine, atol=1e-5)
+
+    def test_without_any_code_a_place_that_readers_would_guess_wrong_is_refused(
+        self, tmp_path: Path
+    ) -> None:
+        affine = np.diag([-1.0, 2, 3, 1])
+        affine[:3, 3] = (1.0, -3.0, 0.0)  # where METHOD 1 has it, but for k
+
+        with pytest.raises(
+            WriteError, match=r"voxel sizes alone: .* 6 mm off.*codes=unknown,auto"
+        ):
+            mv.write(numbered((3, 4, 5), affine=affine), tmp_path / "x.nii", codes="unknown")
+        assert not list(tmp_path.iterdir())
+
+        affine[2, 3] = -6
+        mv.write(numbered((3, 4, 5), affine=affine), tmp_path / "x.nii", codes="unknown")
+        np.testing.assert_allclose(nib.load(tmp_path / "x.nii").affine, affine)
+
     def test_a_place_nobody_knows_stays_unknown_until_it_is_changed(self, tmp_path: Path) -> None:
         image = nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), None)
         image.header.set_zooms((1, 2, 3))

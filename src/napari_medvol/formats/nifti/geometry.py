@@ -87,7 +87,7 @@ def grid_of(header: NiftiHeader, shape: Sequence[int], form: str, name: str) -> 
         candidates = {
             "sform": _usable(_sform(header, factor), name),
             "qform": _usable(qform_of(header, sizes, factor, findings), name),
-            "pixdim": _from_sizes(shape, sizes),
+            "pixdim": from_sizes(shape, sizes),
         }
     chosen = _chosen(header, candidates, form, name, findings)
     if chosen != "sform" and form != "pixdim":
@@ -190,7 +190,7 @@ def _rotation(vector: NDArray[np.float64]) -> NDArray[np.float64]:
     )
 
 
-def _from_sizes(shape: Sequence[int], sizes: NDArray[np.float64]) -> Affine:
+def from_sizes(shape: Sequence[int], sizes: NDArray[np.float64]) -> Affine:
     """Return nibabel's guess where a file says nothing: i to the left, centre at the origin."""
     matrix = np.diag([-sizes[0], sizes[1], sizes[2], 1.0])
     matrix[:3, 3] = -matrix[:3, :3] @ ((np.asarray(shape[:3]) - 1) / 2)

@@ -9,8 +9,9 @@ import numpy as np
 from napari_medvol import affines
 from napari_medvol.affines import Affine
 from napari_medvol.errors import WriteError
-from napari_medvol.formats.nifti.geometry import FORM_NAMES, grid_of, qform_of
+from napari_medvol.formats.nifti.geometry import FORM_NAMES, from_sizes, grid_of, qform_of
 from napari_medvol.formats.nifti.header import NiftiHeader
+from napari_medvol.formats.saving.certificate import CORNERS_WITHIN
 from napari_medvol.formats.saving.choices import WriteChoices
 from napari_medvol.formats.saving.encoding import Encoding
 from napari_medvol.recipe import KEEPS_AXES, KEEPS_WORLD
@@ -154,7 +155,7 @@ def _set_place(
         return ()
     factor = _LENGTHS.get(int(header["xyzt_units"]) & 0x07, 1.0)
     qform, sform = _matrices(volume, native)
-    q_code, s_code, notes = _codes(volume, native, choices)
+    q_code, s_code, notes = _codes(native, volume, choices)
     is_orthogonal = _is_orthogonal(qform)
     if q_code and not is_orthogonal:
         if choices.codes != "auto":
@@ -229,27 +230,56 @@ def _form(volume: Volume) -> str:
 
 
 def _codes(
-    volume: Volume, native: NiftiHeader | None, choices: WriteChoices
+    native: NiftiHeader | None, volume: Volume, choices: WriteChoices
 ) -> tuple[int, int, tuple[str, ...]]:
-    if choices.codes != "auto":
-        pair = choices.codes if isinstance(choices.codes, tuple) else (choices.codes,) * 2
-        q_code, s_code = (_code_of(name, volume) for name in pair)
-        if not q_code and not s_code:
-            return 0, 0, ("without a code, readers guess where the volume lies",)
-        return q_code, s_code, ()
+    """Return the codes of qform and sform that are asked for, and notes for people."""
+    asked = choices.codes if isinstance(choices.codes, tuple) else (choices.codes,) * 2
+    q_auto, s_auto, notes = _usual_codes(native, volume)
+    if asked == ("auto", "auto"):
+        return q_auto, s_auto, notes
+    q_code, s_code = (
+        usual if name == "auto" else _CODES[name]
+        for name, usual in zip(asked, (q_auto, s_auto), strict=True)
+    )
+    if not q_code and not s_code and "auto" in asked:
+        # The source had the other one alone: its code says what this one leads to as well.
+        kept = q_auto or s_auto
+        return (kept, 0, ()) if asked[0] == "auto" else (0, kept, ())
+    if not q_code and not s_code:
+        _refuse_nowhere(volume)
+        return 0, 0, ("without a code, readers guess where the volume lies",)
+    return q_code, s_code, ()
+
+
+def _usual_codes(native: NiftiHeader | None, volume: Volume) -> tuple[int, int, tuple[str, ...]]:
+    """Return the codes that the source had, or what fits where it had none."""
     if native is None:
         code = 1 if volume.native is not None or volume.frame_of_reference else 2
         return code, code, ()
     q_code, s_code = int(native["qform_code"]), int(native["sform_code"])
     if q_code > 0 or s_code > 0:
         return max(q_code, 0), max(s_code, 0), ()
-    if not volume.history:
+    if not volume.history and _guessed_off(volume) <= CORNERS_WITHIN:
         return 0, 0, ()
     return 0, 2, ("the source says nothing about its place; the assumed one was written",)
 
 
-def _code_of(name: str, volume: Volume) -> int:
-    return (1 if volume.native is not None else 2) if name == "auto" else _CODES[name]
+def _guessed_off(volume: Volume) -> float:
+    """Return how far from its place a volume is for readers of voxel sizes alone, mm."""
+    guess = from_sizes(volume.shape, affines.zooms(volume.affine))
+    return affines.corner_displacement(guess, volume.affine, volume.shape)
+
+
+def _refuse_nowhere(volume: Volume) -> None:
+    """Refuse to leave the place to readers who would put it elsewhere: nifti1.h, METHOD 1."""
+    off = _guessed_off(volume)
+    if off > CORNERS_WITHIN:
+        raise WriteError(
+            volume.name or "volume",
+            "with qform and sform both unknown, readers place it by its voxel sizes alone:"
+            f" it would lie up to {off:.4g} mm off, and perhaps mirrored",
+            "Keep one of the two, as in codes=unknown,auto",
+        )
 
 
 def _forget_stale(header: Any, volume: Volume) -> None:
