@@ -319,6 +319,64 @@ def test_what_is_no_linear_transform_is_refused_in_words(
         read_transform(tmp_path / name, moving=MOVING, fixed=FIXED)
 
 
+def test_an_xfm_that_itk_wrote_is_refused_for_nobody_knows_its_sides(tmp_path: Path) -> None:
+    sitk = pytest.importorskip("SimpleITK")
+    path = tmp_path / "t.xfm"
+    try:
+        sitk.WriteTransform(transforms_of_itk(sitk)["affine"], str(path))
+    except RuntimeError:
+        pytest.skip("this SimpleITK does not write MINC's transforms")
+
+    with pytest.raises(ReadError, match=r"ITK wrote it, fixed to moving.*Save it as \.tfm"):
+        read_transform(path)
+
+
+@pytest.mark.parametrize("suffix", [row.suffixes[0] for row in DIALECTS.values()] + [".h5"])
+@pytest.mark.parametrize(
+    "content", [b"", bytes(999), b"\x89\xff\0garbage" * 99], ids=["empty", "zeros", "garbage"]
+)
+def test_a_file_of_nothing_is_refused_in_words(
+    suffix: str, content: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / f"t{suffix}").write_bytes(content)
+
+    with pytest.raises(ReadError, match=r"^\S*t\.\w+: .+\. .+\.$"):
+        read_transform(tmp_path / f"t{suffix}", moving=MOVING, fixed=FIXED)
+
+
+@pytest.mark.parametrize("suffix", [".tfm", ".mat", ".h5", ".lta", ".xfm"])
+def test_half_a_file_is_refused_in_words(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"t{suffix}"
+    if suffix in (".mat", ".h5"):
+        sitk = pytest.importorskip("SimpleITK")
+        sitk.WriteTransform(transforms_of_itk(sitk)["affine"], str(path))
+    else:
+        write_transform(MATRIX, path)
+    whole = path.read_bytes()
+
+    for share in (0.1, 0.3, 0.5):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(ReadError):
+            read_transform(path, moving=MOVING, fixed=FIXED)
+
+
+def test_an_itk_file_without_its_centre_is_refused(tmp_path: Path) -> None:
+    text = ITK.format(AFFINE, "1 0 0 0 1 0 0 0 1 1 2 3", "5 6 7")
+    cut = text.partition("FixedParameters")[0]
+    for damaged in (cut, f"{cut}FixedParameters:", f"{cut}FixedParameters: 5 6"):
+        (tmp_path / "t.tfm").write_text(damaged)
+        with pytest.raises(ReadError, match=r"FixedParameters|a centre of 3"):
+            read_transform(tmp_path / "t.tfm")
+
+
+@pytest.mark.parametrize("nxforms", ["x", "1.5"])
+def test_an_lta_whose_counts_are_no_numbers_is_refused(nxforms: str, tmp_path: Path) -> None:
+    (tmp_path / "t.lta").write_text(f"type = 1\nnxforms = {nxforms}\n1 4 4\n")
+
+    with pytest.raises(ReadError, match="nxforms is no number"):
+        read_transform(tmp_path / "t.lta")
+
+
 def test_a_displacement_field_of_itk_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="bends space: a field of displacements"):
         read_transform(_displacements(tmp_path))

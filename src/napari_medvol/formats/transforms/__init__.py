@@ -64,7 +64,7 @@ DIALECTS: Final[dict[str, Dialect]] = {
     ),
     "xfm": Dialect(
         (".xfm",),
-        "MNI, FreeSurfer: RAS+ mm, moving to fixed",
+        "MNI, FreeSurfer: RAS+ mm, moving (source) to fixed (target)",
         freesurfer.read_xfm,
         freesurfer.write_xfm,
     ),

@@ -1,8 +1,11 @@
-"""FreeSurfer's ``.lta`` and MNI's ``.xfm``: from the source to the target.
+"""FreeSurfer's ``.lta`` and MNI's ``.xfm``: from the source (moving) to the target (fixed).
 
 LTA: FreeSurfer's ``transform.h`` (``LINEAR_VOX_TO_VOX`` 0, ``LINEAR_RAS_TO_RAS`` 1) and its
 volume geometry, whose ``cras`` is the RAS+ of voxel shape / 2. XFM: the MNI transform format of
-MINC, whose world is RAS+ mm.
+MINC, whose world is RAS+ mm (``mincresample``), "maps the data in the space of the first volume
+to the space of the second", source to target (``minctracc``); FreeSurfer's ``talairach.xfm``
+is one. ITK writes its own direction, fixed to moving, into files of that name, in LPS+ or RAS+
+by its version (``itkMINCTransformIO.cxx``): they are told by a comment, and refused.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from napari_medvol.volume import Volume
 
 _VOX_TO_VOX: Final = 0
 _RAS_TO_RAS: Final = 1
+#: What ``itk::MINCTransformIO`` puts into the comment of every file.
+_BY_ITK: Final = "ITK-XFM writer"
 _KEYS: Final = ("volume", "voxelsize", "xras", "yras", "zras", "cras")
 
 
@@ -67,7 +72,10 @@ def _number(lines: list[str], name: str, path: Path) -> int:
     for line in lines:
         key, _, value = line.partition("=")
         if key.strip() == name and value.split():
-            return int(value.split()[0])
+            try:
+                return int(value.split()[0])
+            except ValueError as error:
+                raise ReadError(str(path), f"{name} is no number", "It is damaged") from error
     raise ReadError(str(path), f"it does not say {name}", "The file is damaged")
 
 
@@ -117,14 +125,24 @@ def _words(values: Affine) -> str:
 
 
 def read_xfm(path: Path, moving: Volume | None, fixed: Volume | None) -> Affine:
-    """Return the matrix of an XFM; several linear parts are applied one after another.
+    """Return the matrix of an XFM, RAS+ mm of the source to RAS+ mm of the target.
+
+    Several linear parts are applied one after another.
 
     Raises
     ------
     ReadError
-        If a part is not linear, or incomplete.
+        If a part is not linear, or incomplete, or ITK wrote the file.
     """
-    text = re.sub(r"%.*", "", path.read_text(encoding="utf-8"))
+    said = path.read_text(encoding="utf-8")
+    if re.search(rf"^\s*%\s*{_BY_ITK}", said, re.MULTILINE):
+        why = (
+            "ITK wrote it, fixed to moving, and by its version in LPS+ or in RAS+:"
+            " nobody can tell which"
+        )
+        fix = f"Save it as .tfm, or delete its line {_BY_ITK} if it is RAS+, moving to fixed"
+        raise ReadError(str(path), why, fix)
+    text = re.sub(r"%.*", "", said)
     whole = np.eye(4)
     parts = re.split(r"Transform_Type\s*=", text)[1:]
     if not parts:

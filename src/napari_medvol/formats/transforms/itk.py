@@ -111,9 +111,11 @@ def _matrix(stored: _Stored, path: Path) -> Affine:
             raise ReadError(str(path), "it is a composite within a composite", "Save it flat")
         return _by_simpleitk(path, f"the transform {kind!r}")
     n, parts = _KINDS[kind]
-    if len(stored.values) != n or len(stored.fixed) not in (0, 3, 4):
-        why = f"{kind} has {n} parameters, the file has {len(stored.values)}"
-        raise ReadError(str(path), why, "The file is not complete")
+    if len(stored.values) != n or not _has_centre(stored):
+        lacks = f"{n} parameters, the file has {len(stored.values)}"
+        if len(stored.values) == n:
+            lacks = f"a centre of 3 numbers, the file has {len(stored.fixed)}"
+        raise ReadError(str(path), f"{kind} has {lacks}", "The file is not complete")
     linear, translation = parts(stored.values, stored.fixed)
     centre = stored.fixed[:3] if len(stored.fixed) else np.zeros(3)
     if kind == "TranslationTransform":
@@ -122,6 +124,12 @@ def _matrix(stored: _Stored, path: Path) -> Affine:
     matrix[:3, :3] = linear
     matrix[:3, 3] = translation + centre - linear @ centre
     return matrix
+
+
+def _has_centre(stored: _Stored) -> bool:
+    """Whether the fixed parameters are there; transforms that nothing turns about have none."""
+    is_free = stored.kind in ("TranslationTransform", "IdentityTransform")
+    return len(stored.fixed) in ((0, 3, 4) if is_free else (3, 4))
 
 
 Parts = Callable[[Numbers, Numbers], tuple[Numbers, Numbers]]
@@ -198,8 +206,12 @@ def _of_text(path: Path) -> Iterator[_Stored]:
     for block in re.split(r"^Transform:", text, flags=re.MULTILINE)[1:]:
         name, *lines = block.splitlines()
         said = dict(line.split(":", 1) for line in lines if ":" in line and line[0] != "#")
+        kind = _kind(name, path)
+        if kind != _COMPOSITE and "FixedParameters" not in said:
+            # ITK always writes them, last: without them nobody knows the centre of a rotation.
+            raise ReadError(str(path), "it ends before FixedParameters", "The file is damaged")
         yield _Stored(
-            _kind(name, path),
+            kind,
             _numbers(said.get("Parameters", ""), path),
             _numbers(said.get("FixedParameters", ""), path),
         )
@@ -208,11 +220,15 @@ def _of_text(path: Path) -> Iterator[_Stored]:
 def _of_matlab(path: Path) -> Iterator[_Stored]:
     """Give the transforms of ANTs' ``.mat``: a variable named after a class, and ``fixed``."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
+    if not path.stat().st_size:
+        raise ReadError(str(path), "the file is empty", "Choose another file")
     try:
         found: dict[str, Any] = loadmat(path)
-    except (ValueError, NotImplementedError, TypeError) as error:
-        raise ReadError(str(path), str(error), "Save it as a .tfm text file") from error
+    except (MatReadError, ValueError, NotImplementedError, TypeError) as error:
+        why = f"it is no whole transform of ITK, neither as text nor of MATLAB: {error}"
+        raise ReadError(str(path), why, "Save it anew, as a .tfm text file") from error
     names = [name for name in found if "Transform" in name]
     fixed = np.asarray(found.get("fixed", ()), dtype=np.float64).ravel()
     for name in names:
@@ -247,8 +263,8 @@ def _by_simpleitk(path: Path, what: str) -> Affine:
     try:
         transform = sitk.ReadTransform(str(path))
     except RuntimeError as error:
-        why = str(error).strip().splitlines()[-1]
-        raise ReadError(str(path), f"nobody knows {what}: {why}", "Save an affine") from error
+        why = f"nobody knows {what}, or the file is not complete"
+        raise ReadError(str(path), why, "Save it anew, as an affine in .tfm") from error
     if not transform.IsLinear() or transform.GetDimension() != 3:
         why = f"{what} bends space, or is none of three dimensions: it is no matrix"
         raise ReadError(str(path), why, "Only linear transforms can go into a header")
