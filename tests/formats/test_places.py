@@ -73,6 +73,7 @@ def test_pipes_sockets_and_dead_links_in_a_folder_are_passed_over(
     for name in ("pipe", "pipe.dcm", "pipe.nii"):
         os.mkfifo(tmp_path / name)
     (tmp_path / "dead.dcm").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "circle.nii").symlink_to(tmp_path / "circle.nii")
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("s.dcm")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +82,19 @@ def files_below(folder: Path) -> Iterator[Path]:
         return
     # What an entry is comes with the listing; a pipe must not even be opened.
     for entry in entries:
-        if entry.is_file():
+        if _says(entry.is_file):
             yield Path(entry.path)
     for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
+        if _says(partial(entry.is_dir, follow_symlinks=False)):
             yield from files_below(Path(entry.path))
+
+
+def _says(asked: Callable[[], bool]) -> bool:
+    """Return what an entry says of itself; False where it is gone, or a link leads in a circle."""
+    try:
+        return asked()
+    except OSError:
+        return False
 
 
 def _checked_folder(folder: Path) -> None:

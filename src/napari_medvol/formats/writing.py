@@ -75,7 +75,7 @@ def written(
         del back
         _add_sidecar(volume, folder / target.name, row, choices, rows)
         _refuse_side_files(volume, folder, target, rows)
-        files = _files_below(folder, target.parent)
+        files = _files_below(folder, target)
         progress(total, total)
     return Certificate(
         files=files,
@@ -177,9 +177,11 @@ def _read_back(row: Format, volume: Volume, paths: Sequence[Path], what: str) ->
     return volumes[0]
 
 
-def _files_below(folder: Path, beside: Path) -> tuple[str, ...]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return tuple(str(beside / path.relative_to(folder)) for path in files)
+def _files_below(folder: Path, target: Path) -> tuple[str, ...]:
+    """Return where the files below a folder will be, what was asked for before what is beside."""
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    files.sort(key=lambda path: (path.parts[0] != target.name, path))
+    return tuple(str(target.parent / path) for path in files)
 
 
 def _with_directions(volume: Volume, rows: Sequence[Format]) -> Volume:

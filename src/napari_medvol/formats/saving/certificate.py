@@ -27,7 +27,7 @@ class Certificate:
     Parameters
     ----------
     files : tuple of str
-        Every file that was written.
+        Every file that was written, what was asked for first.
     format : str
     shape : tuple of int
     dtype : str
