@@ -240,6 +240,52 @@ def test_a_motion_is_saved_for_other_programs(here: Path) -> None:
     np.testing.assert_allclose(lps * [-1, -1, 1], there[:3], atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["m.txt", "m.tfm", "itk.txt", "m.lta", "m.xfm"])
+def test_what_align_saved_is_a_matrix_for_align(here: Path, name: str) -> None:
+    saved = "m.tfm" if name == "itk.txt" else name
+    assert run(["align", "scan.nii", "a.nii", "--matrix", "grid.txt", "--save", saved]) == 0
+    Path(saved).rename(name)
+
+    assert run(["align", "scan.nii", "b.nii", "--matrix", name]) == 0
+
+    np.testing.assert_allclose(nib.load("b.nii").affine, nib.load("a.nii").affine, atol=1e-5)
+
+
+def test_a_matrix_that_is_no_file_of_numbers_is_refused(here: Path, capsys: Captured) -> None:
+    (here / "odd.txt").write_text("# RAS+ mm\n1 0 0\n")
+
+    assert run(["align", "scan.nii", "a.nii", "--matrix", "odd.txt"]) == 2
+    assert "4 rows of 4" in capsys.readouterr().err
+
+
+def test_too_little_memory_is_said_and_not_to_be_reported(
+    here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise MemoryError("Unable to allocate 29.8 GiB")
+
+    monkeypatch.setattr("napari_medvol.ops.apply", fails)
+
+    assert run(["orient", "scan.nii", "a.nii", "LPS"]) == 1
+    said = capsys.readouterr().err
+    assert "not enough memory (Unable to allocate 29.8 GiB)" in said
+    assert "report" not in said
+
+
+def test_letters_of_no_orientation_are_refused_before_a_tree_is_begun(
+    here: Path, capsys: Captured
+) -> None:
+    assert run(["convert", "scan.nii", "a.nii", "--reorient", "RRA"]) == 2
+    assert "does not name each" in capsys.readouterr().err
+    assert run(["convert", "scan.nii", "a.nii", "--reorient", "lps"]) == 0
+
+
+def test_the_image_comes_first_in_what_was_written(here: Path, capsys: Captured) -> None:
+    assert run(["orient", "scan.nii", "z.nii", "LPS"]) == 0
+
+    assert capsys.readouterr().out.splitlines()[0].startswith(f"{here / 'z.nii'} and 1 more")
+
+
 def test_the_steps_are_kept_as_a_recipe_that_apply_repeats(here: Path) -> None:
     command = ["values", "scan.nii", "a.nii", "--clip=0,100", "--recipe", "r.toml"]
 
@@ -263,74 +309,80 @@ def test_a_verb_tells_programs_what_it_did(here: Path, capsys: Captured) -> None
 
 
 @pytest.mark.parametrize(
-    ("typed", "code", "why"),
+    ("typed", "why"),
     [
-        ("crop scan.nii --box 3:3,:,:", 1, "is empty or not inside"),
-        ("crop scan.nii --box 90:95,:,:", 1, "is empty or not inside"),
-        ("crop scan.nii --start 0,0,0 --stop 9,9,99", 1, "is empty or not inside"),
-        ("crop scan.nii --box :,:,: --content", 2, "not --box and --content together"),
-        ("crop scan.nii --label marks.nii --number 9", 1, "nothing has the label 9"),
-        ("crop scan.nii --box :,:,: --margin 3", 2, "kept as it is"),
-        ("crop scan.nii --content --margin -3", 2, "is no margin"),
-        ("orient scan.nii RRA", 1, "does not name each"),
-        ("relabel scan.nii RRA", 1, "does not name each"),
-        ("relabel scan.nii", 2, "it takes one of"),
-        ("relabel scan.nii --forget-qform", 1, "its qform is unknown already"),
-        ("relabel scan.nii RAS --keep corner", 1, "neither 'centre' nor 'origin'"),
-        ("align scan.nii --matrix singular.txt", 1, "the matrix"),
-        ("align scan.nii --centre 1,2,nan", 1, "not three finite numbers"),
-        ("align scan.nii --to other.nii --origin 0,0,0", 2, "not --to and --origin together"),
-        ("align scan.nii --to other.nii --save grid.txt", 2, "is there already"),
-        ("align scan.nii --to other.nii --reference scan.nii", 2, "nothing uses it"),
-        ("resample scan.nii --zooms 0", 1, "is no voxel size"),
-        ("resample scan.nii --zooms 1,0,1", 1, "is no voxel size"),
-        ("resample scan.nii --factors 0,1,1", 1, "leave nothing"),
-        ("resample scan.nii --zooms 0.003", 1, "GiB are allowed"),
-        ("resample scan.nii --shape 6000,6000,3000 --affine grid.txt", 1, "would take 201 GiB"),
-        ("resample scan.nii --shape 6,6,6 --affine singular.txt", 1, "the affine"),
-        ("resample scan.nii --shape 6,0,6 --affine grid.txt", 1, "is no shape"),
-        ("resample scan.nii --shape 6,6,6", 2, "go together"),
-        ("resample scan.nii --zooms 2 --blur much", 2, "is no blur"),
-        ("resample scan.nii --zooms 2 --start 1,1,1", 2, "nothing uses it"),
-        ("resample scan.nii --world --blur 1", 2, "--world takes neither"),
-        ("resample marks.nii --shape 6,6 --affine grid.txt", 2, "not three whole numbers"),
-        ("values scan.nii", 2, "it takes one of"),
-        ("values scan.nii --round --kind labels", 2, "not --round and --kind together"),
-        ("values scan.nii --type uint8", 1, "do not fit uint8"),
-        ("values scan.nii --type colour", 1, "is no type of numbers"),
-        ("values scan.nii --rescale float32", 1, "no type of integers"),
-        ("values scan.nii --rescale uint8 --between 5,5", 1, "there is no range"),
-        ("values scan.nii --clip 5", 2, "is not two numbers"),
-        ("values scan.nii --clip 5,1", 1, "there is no range"),
-        ("values scan.nii --window lung", 2, "is no window"),
-        ("values scan.nii --window 40/0.5", 1, "leaves no greys"),
-        ("values scan.nii --scale ,3", 2, "has no slope"),
-        ("values scan.nii --scale 0,3", 1, "make no scale"),
-        ("values scan.nii --round --unit s", 2, "nothing uses it"),
-        ("values scan.nii --part phase", 1, "are not complex"),
-        ("values real.nii --kind labels", 1, "name no regions"),
-        ("frames scan.nii --pick 0", 1, "it has no axis 't'"),
-        ("frames bold.nii --pick 7", 1, "there is no frame 7"),
-        ("frames bold.nii --range 5:2", 1, "leaves nothing"),
-        ("frames bold.nii --range 1:5:0", 2, "a step of 0"),
-        ("frames bold.nii --range 1", 2, "is no range"),
-        ("frames bold.nii --over mode", 1, "is none of"),
-        ("frames bold.nii --over mean --axis echo", 1, "it has no axis 'echo'"),
-        ("split scan.nii", 1, "it has no axis 't'"),
-        ("slab scan.nii --planes 99", 1, "do not fit the shape"),
-        ("slab scan.nii --planes 2 --plane oblique", 2, "is no plane"),
-        ("slab scan.nii --planes 2 --how mode", 1, "none of mean, max, min"),
-        ("slab marks.nii --planes 2 --recipe grid.txt", 2, "is there already"),
+        ("crop scan.nii --box 3:3,:,:", "is empty or not inside"),
+        ("crop scan.nii --box 90:95,:,:", "is empty or not inside"),
+        ("crop scan.nii --box 0:9999,:,:", "0:9999, 0:9, 0:10 is empty or not inside"),
+        ("crop scan.nii --box -9:,:,:", "-1:8, 0:9, 0:10 is empty or not inside"),
+        ("crop scan.nii --start 0,0,0 --stop 9,9,99", "is empty or not inside"),
+        ("crop scan.nii --box :,:,: --content", "not --box and --content together"),
+        ("crop scan.nii --label marks.nii --number 9", "nothing has the label 9"),
+        ("crop scan.nii --box :,:,: --margin 3", "kept as it is"),
+        ("crop scan.nii --content --margin -3", "is no margin"),
+        ("orient scan.nii RRA", "does not name each"),
+        ("relabel scan.nii RRA", "does not name each"),
+        ("relabel scan.nii", "it takes one of"),
+        ("relabel scan.nii --forget-qform", "its qform is unknown already"),
+        ("relabel scan.nii RAS --keep corner", "neither 'centre' nor 'origin'"),
+        ("align scan.nii --matrix singular.txt", "the matrix"),
+        ("align scan.nii --centre 1,2,nan", "not three finite numbers"),
+        ("align scan.nii --to other.nii --origin 0,0,0", "not --to and --origin together"),
+        ("align scan.nii --to other.nii --save grid.txt", "is there already"),
+        ("align scan.nii --to other.nii --reference scan.nii", "nothing uses it"),
+        ("resample scan.nii --zooms 0", "is no voxel size"),
+        ("resample scan.nii --zooms 1,0,1", "is no voxel size"),
+        ("resample scan.nii --factors 0,1,1", "leave nothing"),
+        ("resample scan.nii --zooms 0.003", "GiB are allowed"),
+        ("resample scan.nii --shape 6000,6000,3000 --affine grid.txt", "would take 201 GiB"),
+        ("resample scan.nii --shape 6,6,6 --affine singular.txt", "the affine"),
+        ("resample scan.nii --shape 6,0,6 --affine grid.txt", "is no shape"),
+        ("resample scan.nii --shape 6,6,6", "go together"),
+        ("resample scan.nii --zooms 1e-7", "GiB are allowed"),
+        ("resample scan.nii --zooms 2 --interpolation bogus", "'bogus' is none of auto"),
+        ("resample scan.nii --factors 2,2,2 --interpolation bogus", "'bogus' is none of"),
+        ("resample scan.nii --factors 2,2,2 --interpolation cubic", "none lies between"),
+        ("resample scan.nii --zooms 2 --blur much", "is no blur"),
+        ("resample scan.nii --zooms 2 --start 1,1,1", "nothing uses it"),
+        ("resample scan.nii --world --blur 1", "--world takes neither"),
+        ("resample marks.nii --shape 6,6 --affine grid.txt", "not three whole numbers"),
+        ("values scan.nii", "it takes one of"),
+        ("values scan.nii --round --kind labels", "not --round and --kind together"),
+        ("values scan.nii --type uint8", "do not fit uint8"),
+        ("values scan.nii --type colour", "is no type of numbers"),
+        ("values scan.nii --rescale float32", "no type of integers"),
+        ("values scan.nii --rescale uint8 --between 5,5", "there is no range"),
+        ("values scan.nii --clip 5", "is not two numbers"),
+        ("values scan.nii --clip 5,1", "there is no range"),
+        ("values scan.nii --window lung", "is no window"),
+        ("values scan.nii --window 40/0.5", "leaves no greys"),
+        ("values scan.nii --scale ,3", "has no slope"),
+        ("values scan.nii --scale 0,3", "make no scale"),
+        ("values scan.nii --round --unit s", "nothing uses it"),
+        ("values scan.nii --part phase", "are not complex"),
+        ("values real.nii --kind labels", "name no regions"),
+        ("frames scan.nii --pick 0", "it has no axis 't'"),
+        ("frames bold.nii --pick 7", "there is no frame 7"),
+        ("frames bold.nii --range 5:2", "leaves nothing"),
+        ("frames bold.nii --range 1:5:0", "a step of 0"),
+        ("frames bold.nii --range 1", "is no range"),
+        ("frames bold.nii --over mode", "is none of"),
+        ("frames bold.nii --over mean --axis echo", "it has no axis 'echo'"),
+        ("split scan.nii", "it has no axis 't'"),
+        ("slab scan.nii --planes 99", "do not fit the shape"),
+        ("slab scan.nii --planes 2 --plane oblique", "is no plane"),
+        ("slab scan.nii --planes 2 --how mode", "none of mean, max, min"),
+        ("slab marks.nii --planes 2 --recipe grid.txt", "is there already"),
     ],
 )
-def test_bad_input_ends_with_a_sentence_and_leaves_no_file(
-    here: Path, typed: str, code: int, why: str, capsys: Captured
+def test_bad_input_ends_with_a_sentence_and_2_and_leaves_no_file(
+    here: Path, typed: str, why: str, capsys: Captured
 ) -> None:
     (here / "singular.txt").write_text("1 0 0 0\n1 0 0 0\n0 0 1 0\n0 0 0 1\n")
     before = {path: path.read_bytes() for path in here.iterdir()}
     verb, source, *options = typed.split()
 
-    assert run([verb, source, "x.nii", *options]) == code
+    assert run([verb, source, "x.nii", *options]) == 2
 
     captured = capsys.readouterr()
     assert why in captured.err

@@ -15,12 +15,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from napari_medvol.errors import BatchError, MedVolError
+from napari_medvol.errors import BatchError, MedVolError, StepError
 
 __all__ = ["main", "run"]
 
 #: Exit codes: all went well; something was not read, written or did not agree; the command
-#: makes no sense; Ctrl-C, as shells have it.
+#: makes no sense, or none for this scan; Ctrl-C, as shells have it.
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 _DEBUG = "NAPARI_MEDVOL_DEBUG"
@@ -56,16 +56,18 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else FAILED
         return _said("interrupted", code) if code == INTERRUPTED else code
-    except BatchError as error:
-        return _said(str(error), MISUSED)
     except MedVolError as error:
-        return _said(str(error), FAILED)
+        is_misused = isinstance(error, BatchError | StepError)
+        return _said(str(error), MISUSED if is_misused else FAILED)
     except KeyboardInterrupt:
         return _said("interrupted", INTERRUPTED)
     except BrokenPipeError:
         # Whoever read along, such as `head`, has enough; the interpreter must not try again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except MemoryError as error:
+        why = f"there is not enough memory ({error}); nothing was written"
+        return _said(f"{why}. Take a part of the scan, or larger voxels", FAILED)
     except Exception as error:
         if os.environ.get(_DEBUG):
             raise

@@ -46,11 +46,18 @@ def align(
         str | None, typer.Option(help="Bring the centre of voxel 0,0,0 to x,y,z (RAS+ mm).")
     ] = None,
     matrix: Annotated[
-        Path | None, typer.Option(help="Move by a file of 4×4 numbers, RAS+ mm to RAS+ mm.")
+        Path | None,
+        typer.Option(
+            help="Move by a file of 4×4 numbers, RAS+ mm of the scan before to after; what is "
+            "a file for --transform is read as one."
+        ),
     ] = None,
     transform: Annotated[
         Path | None,
-        typer.Option(help="Move by a file of ITK, ANTs, FSL, FreeSurfer or MNI; .mat is FSL's."),
+        typer.Option(
+            help="Move by a file of ITK, ANTs, FSL, FreeSurfer or MNI (.xfm: source to target); "
+            ".mat is FSL's."
+        ),
     ] = None,
     reference: Annotated[
         Path | None, typer.Option(help="The scan that --transform leads to: FSL needs it.")
@@ -79,7 +86,7 @@ def align(
         transform=transform,
         register=register,
     )
-    if reference is not None and transform is None and save is None:
+    if reference is not None and transform is None and matrix is None and save is None:
         raise BatchError("--reference", "nothing uses it", "Give --transform or --save with it")
     refuse_existing(save, overwrite=False)
     makers = {
@@ -90,7 +97,7 @@ def align(
         "origin": lambda: Step(
             "set_origin", {"origin": parsing.point_of(str(origin), "--origin")}
         ),
-        "matrix": lambda: Step("move", {"matrix": parsing.matrix_of(Path(matrix or ""))}),
+        "matrix": lambda: _by_matrix(volume, Path(matrix or ""), reference),
         "transform": lambda: _transformed(volume, Path(transform or ""), reference),
         "register": lambda: _registered(volume, register, motion),
     }
@@ -127,6 +134,15 @@ def _to_centre_of(other: Path | None) -> Step:
     from napari_medvol.volume import Step
 
     return Step("align_centres", {"centre": centre_of(only_volume(other)).tolist()})
+
+
+def _by_matrix(volume: Volume, matrix: Path, reference: Path | None) -> Step:
+    from napari_medvol.formats.transforms import dialect_of
+    from napari_medvol.volume import Step
+
+    if dialect_of(matrix) in ("itk", "lta", "xfm"):
+        return _transformed(volume, matrix, reference)
+    return Step("move", {"matrix": parsing.matrix_of(matrix)})
 
 
 def _transformed(volume: Volume, transform: Path, reference: Path | None) -> Step:

@@ -14,7 +14,8 @@ from napari_medvol.cli.terminal import show
 _HELP = """Medical scans: looked at, converted and changed, at their true place in mm.
 
     Results go to stdout, progress and errors to stderr. Exit codes: 0 done; 1 something could
-    not be read or written, or did not agree; 2 the command makes no sense; 130 interrupted.
+    not be read or written, or did not agree; 2 the command makes no sense, or none
+    for this scan; 130 interrupted.
     """
 
 app = typer.Typer(

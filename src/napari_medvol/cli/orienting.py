@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from napari_medvol.cli.parsing import only_one
+from napari_medvol.errors import BatchError
 
 if TYPE_CHECKING:
     from napari_medvol.volume import Step
@@ -52,10 +53,22 @@ def orient(
 
 
 def orientation(axcodes: str) -> Step:
-    """Return the step that turns axes; ``canonical`` is RAS, as nibabel has it."""
+    """Return the step that turns axes; ``canonical`` is RAS, as nibabel has it.
+
+    Raises
+    ------
+    BatchError
+        If the letters are none of the 48.
+    """
+    from napari_medvol.views.turning import CODES
     from napari_medvol.volume import Step
 
-    return Step("orient", {"axcodes": "RAS" if axcodes == "canonical" else axcodes})
+    codes = "RAS" if axcodes == "canonical" else axcodes.upper()
+    if codes not in CODES:
+        why = "does not name each of right/left, anterior/posterior and superior/inferior once"
+        fix = "Give three letters of R L A P S I, such as RAS or LPS"
+        raise BatchError("orient", f"{axcodes!r} {why}", fix)
+    return Step("orient", {"axcodes": codes})
 
 
 def relabel(

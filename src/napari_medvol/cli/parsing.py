@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_medvol.errors import BatchError
+from napari_medvol.errors import BatchError, ReadError
 
 
 def pair_of(text: str) -> tuple[float, float]:
@@ -103,21 +103,21 @@ def slice_of(text: str, option: str) -> tuple[int | None, int | None, int | None
 
 
 def matrix_of(path: Path) -> list[list[float]]:
-    """Return the 4×4 numbers in a text file, with spaces or commas between them.
+    """Return the 4×4 numbers in a text file: spaces or commas between, comments after ``#``.
 
     Raises
     ------
     BatchError
         If it cannot be read, or holds something else.
     """
+    from napari_medvol.formats.transforms.plain import matrix_of_text
+
     try:
-        text = path.read_text(encoding="utf-8").replace(",", " ")
-        rows = [[float(part) for part in line.split()] for line in text.splitlines()]
+        rows: list[list[float]] = matrix_of_text(path.read_text("utf-8"), path).tolist()
+    except ReadError as error:
+        raise BatchError(str(path), error.why, error.fix) from error
     except (OSError, ValueError) as error:
         raise BatchError(str(path), str(error), "Give a text file of 4×4 numbers") from error
-    rows = [row for row in rows if row]
-    if [len(row) for row in rows] != [4] * 4:
-        raise BatchError(str(path), "it does not hold 4×4 numbers", "Give four lines of four")
     return rows
 
 
@@ -147,7 +147,8 @@ def box_of(text: str, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[in
     ----------
     text : str
     shape : tuple of int
-        Voxels along i, j, k: what open and negative ends mean.
+        Voxels along i, j, k: what open and negative ends mean. An end beyond stays as it was
+        typed, for the operation to refuse.
 
     Raises
     ------
@@ -162,9 +163,20 @@ def box_of(text: str, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[in
     if len(ends) != 3 or any(len(pair) != 2 for pair in ends):
         why = f"{text!r} is not three ranges"
         raise BatchError("--box", why, "Write it as 103:381,160:340,: or -20:,:,0:10")
-    pairs = zip(ends, shape[:3], strict=True)
-    ranges = [slice(start, stop).indices(size) for (start, stop), size in pairs]
-    return tuple(r[0] for r in ranges), tuple(r[1] for r in ranges)
+    first = tuple(
+        _from_start(pair[0], size, 0) for pair, size in zip(ends, shape[:3], strict=True)
+    )
+    last = tuple(
+        _from_start(pair[1], size, size) for pair, size in zip(ends, shape[:3], strict=True)
+    )
+    return first, last
+
+
+def _from_start(end: int | None, size: int, usual: int) -> int:
+    """Return an end of a range counted from the first voxel; a negative one is from behind."""
+    if end is None:
+        return usual
+    return end + size if end < 0 else end
 
 
 def only_one(verb: str, **given: Any) -> str:

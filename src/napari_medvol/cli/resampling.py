@@ -80,6 +80,7 @@ def resample(
         raise BatchError("resample", "--shape and --affine go together", "Give both")
     if start is not None and factors is None:
         raise BatchError("--start", "nothing uses it", "Give --factors with it")
+    _check_interpolation(interpolation, chosen)
     sigma = _blur_of(blur)
     how: dict[str, Any] = {"interpolation": interpolation}
     if outside:
@@ -95,6 +96,17 @@ def resample(
         step = _onto(to, shape, affine, sigma, how)
     _say_size(volume, step)
     return [step]
+
+
+def _check_interpolation(name: str, chosen: str) -> None:
+    from napari_medvol.ops.resample import INTERPOLATIONS
+
+    if name not in INTERPOLATIONS:
+        why = f"{name!r} is none of {', '.join(INTERPOLATIONS)}"
+        raise BatchError("--interpolation", why, "Name one of them")
+    if chosen == "factors" and name in ("linear", "cubic"):
+        why = f"{name} has nothing to do: every n-th voxel is kept, none lies between"
+        raise BatchError("--interpolation", why, "Leave it out, or give sizes with --zooms")
 
 
 def _blur_of(text: str) -> list[float] | None:
