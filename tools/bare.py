@@ -28,6 +28,7 @@ VERBS = (
     "crop scan.nii.gz part.nii --box 0:2,:,:",
     "orient scan.nii.gz turned.mgz LPS",
     "relabel scan.nii.gz named.nii PIR",
+    "relabel both.nii.gz one.nii --forget-qform",
     "align scan.nii.gz moved.nii --centre 0,0,0 --save moved.tfm",
     "resample scan.nii.gz coarse.nii --zooms 2 --recipe coarse.toml",
     "resample scan.nii.gz onto.nii --to ct.nii.gz --interpolation cubic",
@@ -110,6 +111,10 @@ def make_scans(folder: Path) -> None:
     data = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
     write_series(folder / "CT", data.astype(np.uint16), step=(0, 0, 2.5))
     nib.Nifti1Image(data, np.diag([-1, 1, 2, 1])).to_filename(folder / "scan.nii.gz")
+    both = nib.Nifti1Image(data, np.diag([-1, 1, 2, 1]))
+    both.set_qform(np.diag([-1, 1, 3, 1]), code=1)
+    both.set_sform(both.affine, code=1)
+    both.to_filename(folder / "both.nii.gz")
     series = np.stack([data, data + 1], axis=-1)
     nib.Nifti1Image(series, np.diag([-1, 1, 2, 1])).to_filename(folder / "bold.nii.gz")
     (folder / "recipe.toml").write_text('[[step]]\nop = "orient"\naxcodes = "RAS"\n')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -19,7 +20,7 @@ from napari_medvol.batch.schedulers import Cluster, Here, Local, scheduler_of
 from napari_medvol.errors import BatchError
 from tests.batch.trees import HIDDEN, column, left_behind, outputs, write_ct
 
-N_SERIES = 200
+N_SERIES = 120
 
 #: dask.distributed warns of much that is not ours: ports in use, sockets closed late.
 pytestmark = [
@@ -32,7 +33,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a tree of 200 series, two of them spoilt."""
+    """Return a tree of many series, two of them spoilt."""
     root = tmp_path_factory.mktemp("tree")
     for number in range(N_SERIES):
         write_ct(root / f"p{number // 10:02}" / f"ct{number % 10}", number, slices=3)
@@ -88,12 +89,12 @@ def test_two_local_workers_write_the_same_bytes_as_one(
 
 
 def test_a_cluster_of_two_workers_writes_the_same_bytes(
-    tree: Path, wanted: dict[str, str], tmp_path: Path, cluster: Any
+    few: Path, few_wanted: dict[str, str], tmp_path: Path, cluster: Any
 ) -> None:
-    table = mv.convert(tree, tmp_path / "out", scheduler=cluster.scheduler_address)
+    table = mv.convert(few, tmp_path / "out", scheduler=cluster.scheduler_address)
 
-    assert outputs(tmp_path / "out") == wanted
-    assert column(table, "status").count("failed") == 2
+    assert outputs(tmp_path / "out") == few_wanted
+    assert column(table, "status").count("failed") == 1
 
 
 def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(
@@ -172,13 +173,10 @@ def test_ctrl_c_leaves_nothing_half_written_and_a_report_of_what_is_done(
     command = [sys.executable, "-m", "napari_medvol.cli", "convert", str(tree), str(out)]
     command += ["--scheduler", scheduler, "--workers", "2", "--report", str(report)]
     # A session of its own: whoever sends the signal reaches the program, not its children.
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    _wait_for(lambda: _finished(out) >= 5)
-
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    with _started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        _wait_for(lambda: _finished(out) >= 5)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 130
     assert errors.strip() == "interrupted"
@@ -196,8 +194,27 @@ def test_ctrl_c_leaves_nothing_half_written_and_a_report_of_what_is_done(
 
 
 def _finished(out: Path) -> int:
-    """Return how many outputs are in place, not counting those that are being written."""
-    return sum(HIDDEN not in str(p) and ".part" not in str(p) for p in out.rglob("*.nii.gz"))
+    """Return how many outputs are in place, not counting those that are being written.
+
+    Folders of unfinished outputs vanish while this looks: ``os.walk`` passes over them.
+    """
+    return sum(
+        name.endswith(".nii.gz")
+        for folder, _, names in os.walk(out)
+        if HIDDEN not in folder and ".part" not in folder
+        for name in names
+    )
+
+
+@contextlib.contextmanager
+def _started(command: list[str], **how: Any) -> Iterator[subprocess.Popen[str]]:
+    """Give a program that runs, and leave neither it nor its pipes behind, whatever happens."""
+    with subprocess.Popen(command, text=True, start_new_session=True, **how) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait_for(happened: Any, seconds: float = 60) -> None:
@@ -223,15 +240,16 @@ def test_kill_9_of_the_program_ends_its_workers_and_loses_nothing(
         "--scheduler",
         "processes",
     ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _wait_for(lambda: _finished(out) >= 5)
-    children = _children(process.pid)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with _started(command, **quiet) as process:
+        _wait_for(lambda: _finished(out) >= 5)
+        children = _children(process.pid)
 
-    process.kill()
-    process.wait()
+        process.kill()
+        process.wait()
 
-    assert len(children) == 2
-    _wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 20)
+        assert len(children) == 2
+        _wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 60)
     mv.convert(tree, out)
     assert outputs(out) == wanted
     assert not left_behind(out)

@@ -228,7 +228,7 @@ def test_damaged_groups_are_pydicoms_or_refused_by_both(syntax: str, tmp_path: P
     read_by: list[str] = []
     for undefined in (False, True):
         content = write_every_group(path, syntax, undefined=undefined).read_bytes()
-        for seed in range(500):
+        for seed in range(250):
             rng = random.Random(seed)
             try:
                 path.write_bytes(rng.choice(MUTATIONS)(rng, content))
@@ -238,5 +238,5 @@ def test_damaged_groups_are_pydicoms_or_refused_by_both(syntax: str, tmp_path: P
             if header is not None and not header.problem:
                 read_by.append(compared(header))
 
-    assert read_by.count("walk") > 200
+    assert read_by.count("walk") > 100
     assert "pydicom" in read_by

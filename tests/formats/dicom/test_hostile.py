@@ -35,7 +35,7 @@ def test_mutants_are_right_or_told_or_refused_in_a_gigabyte() -> None:
     """``python -m tests.formats.dicom.hostile FIRST STOP`` runs as many as one likes."""
     if not sys.platform.startswith("linux"):
         pytest.skip("the limit of memory is that of Linux")
-    command = [sys.executable, "-m", "tests.formats.dicom.hostile", "0", "16"]
+    command = [sys.executable, "-m", "tests.formats.dicom.hostile", "0", "10"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250)
     told = [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -43,8 +43,8 @@ def test_mutants_are_right_or_told_or_refused_in_a_gigabyte() -> None:
     rows = [row for row in told if "outcome" in row]
     assert [row for row in rows if row["faults"]] == []
     counts = Counter(row["outcome"] for row in rows)
-    assert len(rows) == 16 * len(SOURCES)
-    assert min(counts[outcome] for outcome in ("opened", "said", "refused")) > 40
+    assert len(rows) == 10 * len(SOURCES)
+    assert min(counts[outcome] for outcome in ("opened", "said", "refused")) > 25
     assert told[-1]["peak_kib"] < 1 << 20
 
 
