@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
+import napari._qt.qt_main_window  # noqa: F401 - hundreds of modules, before they are frozen
 import pytest
 from napari.utils.notifications import Notification, notification_manager
 from npe2 import PluginManager
@@ -21,6 +23,15 @@ def nothing_was_told_before(monkeypatch: pytest.MonkeyPatch) -> None:
 def plugins_are_found() -> None:
     """Let npe2 find the installed plugins, as a window does when it opens."""
     PluginManager.instance().discover()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def what_was_imported_is_not_looked_through_for_waste(plugins_are_found: None) -> Iterator[None]:
+    """Spare time: napari looks for waste among all objects when any layer is removed."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

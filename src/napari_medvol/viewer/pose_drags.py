@@ -62,7 +62,8 @@ def drag_pose(
             notify.fail(error)
             return
         if moving is not None:
-            motion = partial(_turned, model, pivot()) if keys == TURNS else _shifted
+            turns = partial(_turned, model, pivot())
+            motion = turns if keys == TURNS else partial(_shifted, model)
             yield from _dragged(model, moving, event, motion, after)
 
     model.mouse_drag_callbacks.insert(0, drag)
@@ -91,8 +92,11 @@ def _dragged(
         camera.mouse_pan = pans
 
 
-def _shifted(start: Vector, now: Vector) -> Affine:
-    return translation(now - start)
+def _shifted(model: ViewerModel, start: Vector, now: Vector) -> Affine:
+    """Return the motion in the plane: napari may go to another one as a layer is moved."""
+    normal = line_of_sight(model)
+    by = now - start
+    return translation(by - normal * (by @ normal))
 
 
 def _turned(model: ViewerModel, pivot: ArrayLike, start: Vector, now: Vector) -> Affine:

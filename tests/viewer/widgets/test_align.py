@@ -289,7 +289,8 @@ def test_a_file_is_loaded_and_saved_and_what_is_wrong_leaves_the_layer(
         ("s.txt", "1 0 0 0\n0 0 0 0\n0 0 1 0\n0 0 0 1\n", "singular"),
         (
             "b.tfm",
-            "#Insight Transform File V1.0\nTransform: BSplineTransform_double_3_3\n",
+            "#Insight Transform File V1.0\nTransform: BSplineTransform_double_3_3\n"
+            "Parameters: 0\nFixedParameters: 0\n",
             "bends",
         ),
         ("n.tfm", None, "No such file"),
