@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from napari_medvol import arrays
 from napari_medvol.arrays import LazyArray
 from napari_medvol.budget import BUDGET
+from napari_medvol.copying import put
 from napari_medvol.errors import StepError
 from napari_medvol.volume import Volume
 
@@ -148,7 +149,7 @@ def mapped(
     parts = parts_of(volume)
     for number, part in enumerate(parts):
         progress(number, len(parts))
-        out[part] = function(np.asarray(volume.data[part]))
+        put(function(np.asarray(volume.data[part])), out[part])
     progress(len(parts), len(parts))
     return out
 
@@ -219,7 +220,7 @@ def frame_voxels(volume: Volume, place: Sequence[int], progress: Tell = unheard)
         part = tuple(slice(first, first + step) if a == axis else slice(None) for a in range(3))
         values = np.asarray(data[part])
         if out is not None:
-            out[part] = values
+            put(values, out[part])
     return np.asarray(data) if out is None else out
 
 

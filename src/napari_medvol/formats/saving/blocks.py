@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvol.copying import contiguous
 from napari_medvol.formats.row import Progress
 from napari_medvol.formats.saving.compressed import Write
 from napari_medvol.formats.saving.encoding import Encoding
@@ -40,4 +41,4 @@ def put_voxels(
 
 def _in_file_order(stored: NDArray[Any]) -> memoryview:
     order = (2, 1, 0, 3)[: stored.ndim]
-    return np.ascontiguousarray(stored.transpose(order)).reshape(-1).view(np.uint8).data
+    return contiguous(stored.transpose(order)).reshape(-1).view(np.uint8).data

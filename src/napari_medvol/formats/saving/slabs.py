@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvol.arrays import LazyArray
 from napari_medvol.volume import Volume
 
 Array = NDArray[Any]
@@ -17,6 +18,8 @@ Index = tuple[slice | int, ...]
 
 #: Bytes: large enough that Python does not count, small enough to stay near the processor.
 _SLAB_NBYTES: Final = 4 << 20
+#: Bytes that one reach into memory brings along.
+_LINE_NBYTES: Final = 128
 
 
 def slabs(volume: Volume) -> Iterator[tuple[Index, Array]]:
@@ -37,12 +40,22 @@ def slabs(volume: Volume) -> Iterator[tuple[Index, Array]]:
     plane = (
         prod(volume.shape[:2]) * volume.dtype.itemsize * (volume.shape[-1] if volume.is_rgb else 1)
     )
-    step = max(1, _SLAB_NBYTES // max(plane, 1))
+    step = max(1, _SLAB_NBYTES // max(plane, 1), _together(volume))
     for number in np.ndindex(*extra[::-1]):
         for first in range(0, volume.shape[2], step):
             last = min(first + step, volume.shape[2])
             index = (slice(None), slice(None), slice(first, last), *number[::-1])
             yield index, np.asarray(volume.data[index])
+
+
+def _together(volume: Volume) -> int:
+    """Return how many k to take at once where memory runs along k: whole lines of the cache."""
+    data = volume.data
+    if isinstance(data, LazyArray):
+        runs_along_k = not data.is_outer(2)
+    else:
+        runs_along_k = abs(data.strides[2]) < min(abs(step) for step in data.strides[:2])
+    return _LINE_NBYTES // volume.dtype.itemsize if runs_along_k else 1
 
 
 @dataclass(frozen=True, slots=True)
