@@ -23,7 +23,7 @@ from scipy.ndimage import map_coordinates
 
 import napari_medvol as mv
 from napari_medvol.affines import apply_affine
-from napari_medvol.viewer.overlaying import laid_of
+from napari_medvol.viewer.laid import laid_of
 
 _PLUGIN = "napari-medvol"
 #: Within the body of the patient, no centre of a voxel of either scan.

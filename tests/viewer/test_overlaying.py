@@ -17,17 +17,10 @@ from napari_medvol.affines import apply_affine
 from napari_medvol.errors import LayerError, MedVolError
 from napari_medvol.viewer.comparing import MODES, Comparison
 from napari_medvol.viewer.coordinates import matrix_of
+from napari_medvol.viewer.laid import laid_of, recolour
 from napari_medvol.viewer.oblique import toggle
 from napari_medvol.viewer.opening import show
-from napari_medvol.viewer.overlaying import (
-    compare,
-    laid_of,
-    overlay,
-    overlays,
-    recolour,
-    relay,
-    separate,
-)
+from napari_medvol.viewer.overlaying import compare, overlay, overlays, relay, separate
 from napari_medvol.viewer.roles import is_overlay, reference_of
 from napari_medvol.volume import Axis, Volume
 from tests.phantoms.volumes import affine_along, rotated

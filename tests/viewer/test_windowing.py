@@ -16,8 +16,9 @@ from napari.utils.interactions import (
 
 from napari_medvol.errors import LayerError, MedVolError
 from napari_medvol.viewer.dragging import bind_window_keys, choose_window, drag_windows, dragged
+from napari_medvol.viewer.laid import laid_of
 from napari_medvol.viewer.opening import show
-from napari_medvol.viewer.overlaying import laid_of, overlay
+from napari_medvol.viewer.overlaying import overlay
 from napari_medvol.viewer.windowing import (
     function_of,
     offered_windows,

@@ -14,10 +14,11 @@ from napari_medvol.ops import apply
 from napari_medvol.ops.move import centre_of
 from napari_medvol.viewer.coordinates import millimetres
 from napari_medvol.viewer.derived import show_result
+from napari_medvol.viewer.laid import Laid, laid_of
 from napari_medvol.viewer.layers import layer_data, moved_record
 from napari_medvol.viewer.oblique import put, rename
 from napari_medvol.viewer.onto import fresh_record, onto_reference
-from napari_medvol.viewer.overlaying import Laid, laid_of, overlay
+from napari_medvol.viewer.overlaying import overlay
 from napari_medvol.viewer.parts import parts_of
 from napari_medvol.viewer.roles import reference_of
 from napari_medvol.viewer.shown import Part, Shown, metadata, record_of

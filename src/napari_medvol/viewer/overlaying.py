@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
-import numpy as np
-
 from napari_medvol.errors import LayerError
 from napari_medvol.report import Finding
-from napari_medvol.viewer.colormaps import colormap_by_name, shape_colours
+from napari_medvol.viewer.colormaps import colormap_by_name
 from napari_medvol.viewer.comparing import Comparison, usual_reach
+from napari_medvol.viewer.laid import (
+    KEY,
+    Laid,
+    Limits,
+    laid_of,
+    needed,
+    range_of,
+    remember,
+    repaint,
+)
 from napari_medvol.viewer.oblique import put, rename
 from napari_medvol.viewer.onto import fresh_record, is_on, onto_reference
 from napari_medvol.viewer.roles import (
@@ -31,62 +39,6 @@ from napari_medvol.views.overlays import overlay_findings
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
-
-Limits = tuple[float, float]
-
-_KEY: Final = "medvol overlay"
-
-#: Of a colormap, and of one whose colours fill only a part of the limits.
-_STEPS: Final = 256
-FINE_STEPS: Final = 1024
-#: Above a threshold beyond the range one colour is left: so far that napari, which wants 256
-#: steps of float32 between its limits, does not scale the values.
-_STEP: Final = 1e-4
-_SHADES: Final = 256
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Laid:
-    """How a layer is laid over another, and how it looked before.
-
-    Parameters
-    ----------
-    before : dict
-        Colormap, contrast limits, opacity, blending of the layer as it was.
-    base : napari.utils.Colormap or None
-        Colours from one end of `limits` to the other; None for labels and colour.
-    limits : (float, float)
-        Range of the colours.
-    threshold : float or None
-        Values up to this one are transparent.
-    opacity : float
-    comparison : Comparison
-    """
-
-    before: dict[str, Any]
-    base: Any
-    limits: Limits
-    threshold: float | None
-    opacity: float
-    comparison: Comparison = field(default_factory=Comparison)
-
-    @property
-    def shown_limits(self) -> Limits:
-        """Range of the colours that are on the canvas: of a difference, that of its own."""
-        reach = self.comparison.reach
-        if self.comparison.mode == "difference" and reach is not None:
-            return -reach, reach
-        return self.limits
-
-    @property
-    def shown_base(self) -> Any:
-        """Colours that are on the canvas, for all of :attr:`shown_limits`."""
-        return colormap_by_name("coolwarm") if self.is_difference else self.base
-
-    @property
-    def is_difference(self) -> bool:
-        """Whether what is on the canvas is the difference from the reference."""
-        return self.comparison.mode == "difference"
 
 
 def overlay(
@@ -144,15 +96,15 @@ def overlay(
     set_role(layer, "overlay")
     usual = laid.limits if laid else before.get("contrast_limits", (0.0, 1.0))
     is_grey = "colormap" in before
-    _remember(
+    remember(
         layer,
-        Laid(before, base if is_grey else None, _range(limits or usual), threshold, opacity),
+        Laid(before, base if is_grey else None, range_of(limits or usual), threshold, opacity),
     )
     _show(viewer, layer, made)
     layer.blending = blending
     _above(viewer, layer, reference)
     layer.visible = reference.visible = True
-    _repaint(layer)
+    repaint(layer)
     _follow(viewer, reference)
     return overlay_findings(volume_of(reference), volume_of(layer))
 
@@ -161,7 +113,7 @@ def separate(viewer: ViewerModel, layer: Layer) -> None:
     """Make an overlay a layer of its own again: its own voxels, its look as it was before."""
     laid, record = laid_of(layer), record_of(layer)
     set_role(layer, "")
-    layer.metadata = {key: value for key, value in layer.metadata.items() if key != _KEY}
+    layer.metadata = {key: value for key, value in layer.metadata.items() if key != KEY}
     if record is not None and record.onto is not None:
         _show(viewer, layer, replace(record, onto=None))
     if laid is not None:
@@ -170,39 +122,9 @@ def separate(viewer: ViewerModel, layer: Layer) -> None:
     layer.refresh()
 
 
-def laid_of(layer: Layer) -> Laid | None:
-    """Return how a layer is laid over another, or None."""
-    laid = layer.metadata.get(_KEY)
-    return laid if isinstance(laid, Laid) else None
-
-
 def overlays(viewer: ViewerModel) -> Iterator[Layer]:
     """Return the layers that are overlays, the lowest first."""
     return (layer for layer in viewer.layers if is_overlay(layer) and laid_of(layer) is not None)
-
-
-def recolour(layer: Layer, **changes: Any) -> None:
-    """Change ``base``, ``limits``, ``threshold`` or ``opacity`` of an overlay; nothing is read.
-
-    While the difference from the reference is shown, ``limits`` are those of the difference,
-    which lie about 0: the end that was moved counts for both.
-
-    Raises
-    ------
-    LayerError
-        If the layer is no overlay.
-    """
-    laid = _needed(layer)
-    if laid.base is None:
-        # Labels and colour have colours of their own.
-        changes = {name: value for name, value in changes.items() if name == "opacity"}
-    if "limits" in changes:
-        changes["limits"] = _range(changes["limits"])
-        if laid.is_difference:
-            reach = _reach_of(laid.shown_limits, changes.pop("limits"))
-            changes["comparison"] = replace(laid.comparison, reach=reach)
-    _remember(layer, replace(laid, **changes))
-    _repaint(layer)
 
 
 def compare(viewer: ViewerModel, layer: Layer, comparison: Comparison) -> None:
@@ -213,15 +135,15 @@ def compare(viewer: ViewerModel, layer: Layer, comparison: Comparison) -> None:
     LayerError
         If the layer is no overlay, or the two cannot be compared so.
     """
-    laid, reference = _needed(layer), reference_of(viewer)
+    laid, reference = needed(layer), reference_of(viewer)
     if reference is None:
         raise LayerError(f"layer {layer.name!r}", "there is no reference", "Choose one")
     made = onto_reference(_record(layer), reference, comparison)
     if comparison.mode == "difference" and comparison.reach is None and made.onto is not None:
         comparison = replace(comparison, reach=usual_reach(made.onto.flat.data))
-    _remember(layer, replace(laid, comparison=comparison))
+    remember(layer, replace(laid, comparison=comparison))
     _show(viewer, layer, made)
-    _repaint(layer)
+    repaint(layer)
     layer.refresh()
 
 
@@ -292,84 +214,6 @@ def _look(layer: Layer) -> tuple[str, ...]:
     if hasattr(layer, "contrast_limits") and not getattr(layer, "rgb", False):
         return ("colormap", "contrast_limits", "opacity", "blending")
     return ("opacity", "blending")
-
-
-def _repaint(layer: Layer) -> None:
-    """Give napari the colours, limits and opacity that an overlay is to have."""
-    laid = _needed(layer)
-    comparison = laid.comparison
-    layer.opacity = laid.opacity if comparison.mode in ("overlay", "blink") else 1.0
-    if laid.base is None:
-        return
-    base, (low, high) = laid.shown_base, laid.shown_limits
-    start, end = slider_limits(laid)
-    put_limits(layer, start, end)
-    if laid.threshold is None or laid.is_difference:
-        layer.colormap = base
-    else:
-        n = _STEPS if start >= low else FINE_STEPS
-        shares = (np.linspace(start, end, n) - low) / (high - low)
-        shape_colours(layer, base, np.clip(shares, 0, 1), clear_below=True)
-
-
-def slider_limits(laid: Laid) -> Limits:
-    """Return the contrast limits that napari gets.
-
-    napari hides what lies below its lower limit: with a threshold, that is the threshold,
-    wherever the range of the colours begins.
-    """
-    low, high = laid.shown_limits
-    if laid.threshold is None or laid.is_difference:
-        return low, high
-    start = laid.threshold
-    # All that is left above it has the last colour.
-    return start, max(high, start + max(abs(start), high - low) * _STEP)
-
-
-def put_limits(layer: Layer, low: float, high: float) -> None:
-    """Give a layer contrast limits; napari's sliders reach as far as they must."""
-    reach, before = layer.contrast_limits_range, layer.contrast_limits
-    if low < reach[0] or high > reach[1]:
-        layer.contrast_limits_range = (min(low, reach[0]), max(high, reach[1]))
-    layer.contrast_limits = (low, high)
-    if _is_scaled(*before) or _is_scaled(low, high):
-        # napari 0.9 scales the values as well, but not those that it holds already.
-        layer.refresh()
-
-
-def _is_scaled(low: float, high: float) -> bool:
-    """Return whether napari's float32 has too few steps between two limits."""
-    steps = np.abs(np.spacing(np.array([low, high], dtype=np.float32))).max()
-    return bool(high - low < _SHADES * steps)
-
-
-def _reach_of(before: Limits, after: Limits) -> float:
-    """Return how far a range about 0 reaches of which one end was moved."""
-    low, high = (abs(now - then) for now, then in zip(after, before, strict=True))
-    return abs(after[1] if high >= low else after[0]) or before[1]
-
-
-def _range(limits: Limits) -> Limits:
-    """Return limits that are apart, as napari wants them."""
-    low, high = float(limits[0]), float(limits[1])
-    if not (np.isfinite([low, high]).all() and low < high):
-        raise LayerError(
-            "range of the overlay",
-            f"{low:g} is not below {high:g}",
-            "Give a lower and an upper end",
-        )
-    return low, high
-
-
-def _remember(layer: Layer, laid: Laid) -> None:
-    layer.metadata = {**layer.metadata, _KEY: laid}
-
-
-def _needed(layer: Layer) -> Laid:
-    laid = laid_of(layer)
-    if laid is None:
-        raise LayerError(f"layer {layer.name!r}", "is no overlay", "Lay it over a reference first")
-    return laid
 
 
 def _record(layer: Layer) -> Shown:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_medvol.errors import LayerError, MedVolError
 from napari_medvol.viewer.colormaps import is_shaped, shape_colours
-from napari_medvol.viewer.overlaying import laid_of, put_limits, recolour
+from napari_medvol.viewer.laid import laid_of, put_limits, recolour
 from napari_medvol.viewer.shown import record_of
 from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.views.histogram import histogram

@@ -27,12 +27,12 @@ from napari_medvol import volume_of
 from napari_medvol.affines import apply_affine, corner_displacement
 from napari_medvol.formats.transforms import read_transform
 from napari_medvol.ops.move import centre_of, move
-from napari_medvol.viewer import ortho
 from napari_medvol.viewer.aligning import Alignment, around, rotation
 from napari_medvol.viewer.histories import redo, undo
+from napari_medvol.viewer.laid import laid_of
 from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.ortho.cursor import cursor_of
-from napari_medvol.viewer.overlaying import laid_of, overlay
+from napari_medvol.viewer.overlaying import overlay
 from napari_medvol.viewer.widgets.align import AlignWidget
 from napari_medvol.volume import Step, Volume
 from tests.phantoms.volumes import affine_along
@@ -243,7 +243,7 @@ def test_a_hand_moves_and_turns_it_on_the_canvas_live_and_it_is_saved(
     layer.visible = True
     panel = AlignWidget(viewer)
     viewer.window.add_dock_widget(panel, name="Align")
-    model = viewer if where != "ortho" else ortho.show(viewer).models["sagittal"]
+    model = viewer if where != "ortho" else napari_medvol.ortho_views(viewer).models["sagittal"]
     if model is viewer:
         viewer.dims.order = PLANES[where]
     settle(0.5)

@@ -21,8 +21,9 @@ from napari_medvol import volume_of
 from napari_medvol.colormap import Colormap, Stop
 from napari_medvol.formats.colour_tables import write_colormap
 from napari_medvol.viewer.colormaps import own_colormap
+from napari_medvol.viewer.laid import laid_of
 from napari_medvol.viewer.opening import show
-from napari_medvol.viewer.overlaying import laid_of, overlay
+from napari_medvol.viewer.overlaying import overlay
 from napari_medvol.viewer.widgets.colormap_editor import ColormapDialog, StopsBar
 from napari_medvol.viewer.widgets.histogram_canvas import HistogramCanvas
 from napari_medvol.viewer.widgets.overlay import OverlayWidget

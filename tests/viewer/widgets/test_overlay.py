@@ -7,8 +7,8 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_medvol.viewer.laid import laid_of
 from napari_medvol.viewer.opening import show
-from napari_medvol.viewer.overlaying import laid_of
 from napari_medvol.viewer.widgets.overlay import OverlayWidget
 from napari_medvol.viewer.windowing import window_of
 from tests.viewer.scenes import PET, scan

@@ -22,17 +22,8 @@ from napari_medvol.viewer.colormaps import (
     own_colormap,
 )
 from napari_medvol.viewer.comparing import MODES, Comparison
-from napari_medvol.viewer.overlaying import (
-    FINE_STEPS,
-    Laid,
-    compare,
-    laid_of,
-    overlay,
-    overlays,
-    recolour,
-    separate,
-    slider_limits,
-)
+from napari_medvol.viewer.laid import FINE_STEPS, Laid, laid_of, recolour, slider_limits
+from napari_medvol.viewer.overlaying import compare, overlay, overlays, separate
 from napari_medvol.viewer.roles import reference_of
 from napari_medvol.viewer.shown import record_of
 from napari_medvol.viewer.volumes import volume_of
