@@ -32,8 +32,8 @@ TURN = np.array(
 @pytest.fixture(scope="module")
 def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a CT of the course's geometry and codes: sform aligned, qform unknown."""
-    i, j, k = np.ogrid[:512, :512, :175]
-    values = np.asfortranarray((i * 3 + j * 5 + k * 11) % 3001 - 1000, dtype=np.int16)
+    k, j, i = (axis.astype(np.int16) for axis in np.ogrid[:175, :512, :512])
+    values = ((i * 3 + j * 5 - 1000) + k * 11).T
     image = nib.Nifti1Image(values, CT)
     image.set_sform(CT, 2)
     image.set_qform(None, 0)
