@@ -84,7 +84,7 @@ def _step_ready(path: Path) -> tuple[Any, Any]:
 
 @task
 def ortho_ours(path: Path) -> Run:
-    from napari_medvol.viewer import ortho
+    from napari_medvol.viewer.widgets import ortho
 
     viewer, layer = _step_ready(path)
     ortho.show(viewer)
@@ -94,7 +94,7 @@ def ortho_ours(path: Path) -> Run:
 
 @task
 def ortho_planes(path: Path) -> Run:
-    from napari_medvol.viewer import ortho
+    from napari_medvol.viewer.widgets import ortho
 
     viewer, layer = _step_ready(path)
     ortho.show(viewer).options.volume = False
@@ -223,7 +223,7 @@ def _gap(path: Path, show: Callable[[Any], Callable[[], bool]], ortho: bool) -> 
     # Shaders and fonts are made for the first layer of all.
     viewer.add_image(np.zeros((8, 64, 64), np.int16))
     if ortho:
-        from napari_medvol.viewer import ortho as views
+        from napari_medvol.viewer.widgets import ortho as views
 
         # A volume on a machine without a graphics card takes seconds to draw, whoever draws it.
         views.show(viewer).options.volume = False

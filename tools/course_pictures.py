@@ -85,6 +85,7 @@ def main() -> int:
 
     import napari_medvol as mv
     from napari_medvol.viewer import ortho
+    from napari_medvol.viewer.widgets.ortho import picture
 
     viewer: Any = napari.Viewer(show=True)
     viewer.window.resize(1700, 1000)
@@ -123,7 +124,7 @@ def main() -> int:
     wait_for(lambda: not views.mirror.waiting())
     views.fit()
     settle(1.0)
-    saved(ortho.picture(viewer), "views")
+    saved(picture(viewer), "views")
 
     cursor = opened("Cursor", 1150, 280)
     cursor.follow.value = False

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from napari_medvol.viewer.likeness import like
     from napari_medvol.viewer.measuring import draw_measures, measures_table
     from napari_medvol.viewer.opening import open, show
-    from napari_medvol.viewer.ortho import show as ortho_views
     from napari_medvol.viewer.ortho.cursor import cursor_of
     from napari_medvol.viewer.overlaying import compare, overlay, separate
     from napari_medvol.viewer.places import from_ras, to_ras
     from napari_medvol.viewer.slice_pictures import slice_picture
     from napari_medvol.viewer.soloing import Solo
     from napari_medvol.viewer.volumes import volume_of
+    from napari_medvol.viewer.widgets.ortho import show as ortho_views
     from napari_medvol.viewer.windowing import set_window, window_of
     from napari_medvol.views.differences import differences, differences_table
     from napari_medvol.views.geometry_facts import geometry_text
@@ -129,7 +129,7 @@ _HOMES = {
     "measures_table": "napari_medvol.viewer.measuring",
     "name_labels": "napari_medvol.viewer.label_names",
     "open": "napari_medvol.viewer.opening",
-    "ortho_views": "napari_medvol.viewer.ortho:show",
+    "ortho_views": "napari_medvol.viewer.widgets.ortho:show",
     "overlay": "napari_medvol.viewer.overlaying",
     "probe": "napari_medvol.views.probe",
     "probe_table": "napari_medvol.views.probe",

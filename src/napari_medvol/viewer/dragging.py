@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from napari_medvol.errors import MedVolError
 from napari_medvol.viewer import notify
@@ -27,12 +27,15 @@ _PIXELS: Final = 250.0
 
 _KEYS: Final = "1234567890"
 
+#: What to hold while dragging, for each viewer whose windows are dragged.
+_modifiers: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
 
 def drag_windows(viewer: ViewerModel, modifier: str = "Shift") -> Callable[[], None]:
     """Let the left button with a modifier change the window of the active image.
 
     To the right is wider, down is a higher level, as in the clinic's viewers. While it drags,
-    the view does not move.
+    the view does not move. Side viewers do the same: see :func:`drag_from_beside`.
 
     Parameters
     ----------
@@ -44,15 +47,38 @@ def drag_windows(viewer: ViewerModel, modifier: str = "Shift") -> Callable[[], N
     callable
         Ends it.
     """
+    leader = getattr(viewer, "__wrapped__", viewer)
+    _modifiers[leader] = modifier
 
     def drag(viewer: ViewerModel, event: Any) -> Iterator[None]:
-        layer = windowed_layer(viewer)
-        if event.button != 1 or layer is None or list(event.modifiers) != [modifier]:
-            return
-        yield from _dragged(viewer, layer, event)
+        yield from _drag(viewer, viewer, modifier, event)
+
+    def end() -> None:
+        _modifiers.pop(leader, None)
+        _without(viewer.mouse_drag_callbacks, drag)
 
     viewer.mouse_drag_callbacks.append(drag)
-    return partial(_without, viewer.mouse_drag_callbacks, drag)
+    return end
+
+
+def drag_from_beside(leader: ViewerModel, viewer: ViewerModel, event: Any) -> Iterator[None]:
+    """Let a drag in a side viewer do what it would in the viewer that leads it.
+
+    Parameters
+    ----------
+    leader, viewer : ViewerModel
+        Whose active image is meant; where the mouse is.
+    event : napari mouse event
+    """
+    modifier = _modifiers.get(leader)
+    if modifier is not None and not event.handled:
+        yield from _drag(leader, viewer, modifier, event)
+
+
+def _drag(leader: ViewerModel, viewer: ViewerModel, modifier: str, event: Any) -> Iterator[None]:
+    layer = windowed_layer(leader)
+    if event.button == 1 and layer is not None and list(event.modifiers) == [modifier]:
+        yield from _dragged(viewer, layer, event)
 
 
 def _dragged(viewer: ViewerModel, layer: Layer, event: Any) -> Iterator[None]:

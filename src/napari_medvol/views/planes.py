@@ -87,7 +87,7 @@ def borders(plane: Plane, *, mirrored: bool = False, turn: ArrayLike | None = No
     return Borders(letters(-right), letters(right), letters(-down), letters(down))
 
 
-def caption(plane: Plane, ras: ArrayLike) -> str:
+def caption(plane: Plane, ras: ArrayLike, *, short: bool = False) -> str:
     """Return where a slice lies, as ``"Axial  S 12.5 mm"``.
 
     Parameters
@@ -95,11 +95,41 @@ def caption(plane: Plane, ras: ArrayLike) -> str:
     plane : {"axial", "coronal", "sagittal"}
     ras : (3,) array_like
         A point of the slice, RAS+ mm.
+    short : bool
+        Without the name of the plane.
     """
     axis = _ACROSS[plane]
     place = float(np.asarray(ras, dtype=np.float64)[axis])
     end = _ENDS[axis][0 if place >= 0 else 1]
-    return f"{plane.capitalize()}  {end} {abs(place):.1f} mm"
+    text = f"{end} {abs(place):.1f} mm"
+    return text if short else f"{plane.capitalize()}  {text}"
+
+
+def own_caption(
+    plane: Plane, affine: Affine, turn: ArrayLike, ras: ArrayLike, *, short: bool = False
+) -> str:
+    """Return which slice of a volume on its own grid a view shows: ``"Axial  k 12 · tilted 20°"``.
+
+    Such a slice runs through many heights of the patient: no one of them is its place.
+
+    Parameters
+    ----------
+    plane : {"axial", "coronal", "sagittal"}
+    affine : (4, 4) array
+        Voxel centre to RAS+ mm where it is shown.
+    turn : (3, 3) array_like
+        RAS+ direction as shown to RAS+ direction in the patient.
+    ras : (3,) array_like
+        A point of the slice as shown, RAS+ mm.
+    short : bool
+        Without the name of the plane.
+    """
+    across = _ACROSS[plane]
+    cosine = abs(float(np.asarray(turn, dtype=np.float64)[across, across]))
+    tilt = np.degrees(np.arccos(min(cosine, 1.0)))
+    number = round(slice_at(affine, plane, ras), 1)
+    text = f"{'ijk'[slice_axis(affine, plane)]} {number + 0.0:g} · tilted {tilt:.0f}°"
+    return text if short else f"{plane.capitalize()}  {text}"
 
 
 def slice_axis(affine: Affine, plane: Plane) -> int:

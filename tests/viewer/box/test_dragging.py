@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+import napari_medvol
 import napari_medvol as mv
 from napari_medvol import affines
 from napari_medvol.viewer import ortho
@@ -95,7 +96,7 @@ def test_a_corner_a_side_and_the_inside_are_dragged_in_every_plane(
 def test_the_box_is_dragged_in_an_ortho_view_and_the_cursor_stays(viewer: Any) -> None:
     show(viewer, [numbered((40, 44, 36), affine=affine_along("LPS", (1, 1, 1)))])
     panel = opened(viewer)
-    views = ortho.show(viewer)
+    views = napari_medvol.ortho_views(viewer)
     settle(0.6)
     model = views.models["coronal"]
     at = views.ras
@@ -252,7 +253,7 @@ def test_what_is_dragged_in_any_view_is_saved_as_nibabel_slices_it(
     image = nib.load(path)
     (layer,) = mv.open(viewer, path)
     panel = opened(viewer)
-    views = ortho.show(viewer)
+    views = napari_medvol.ortho_views(viewer)
     settle(0.6)
     start = [0, 0, 0]
     # The voxel axes of all these scans run along R, A and S, nearly.

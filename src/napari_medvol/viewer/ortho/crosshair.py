@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvol.viewer.coordinates import Matrix
+from napari_medvol.views.planes import letters
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -19,8 +20,8 @@ _IN_VOLUME: Final = (0.9, 0.9, 0.9, 0.9)
 #: Color of the lines along which each plane is seen edge-on: axis z, y, x of the world.
 _EDGE_ON: Final = ((0.95, 0.35, 0.30, 0.9), (0.35, 0.85, 0.40, 0.9), (0.95, 0.85, 0.25, 0.9))
 
-#: What the low and the high end of the world's axes z, y, x are: it is IPL.
-_LETTERS: Final = ("S", "I", "A", "P", "R", "L")
+#: Where the low and the high end of the world's axes z, y, x point to, RAS+: it is IPL.
+_ENDS: Final = ((0, 0, 1), (0, 0, -1), (0, 1, 0), (0, -1, 0), (1, 0, 0), (-1, 0, 0))
 _LETTER_COLOR: Final = (1.0, 0.85, 0.3, 1.0)
 _LETTER_SIZE: Final = 10.0
 
@@ -138,8 +139,8 @@ class Corners:
         self._model = model
         self._drawn: Vertices | None = None
         self._text = Text(
-            text=list(_LETTERS),
-            pos=np.zeros((len(_LETTERS), 3), dtype=np.float32),
+            text=[letters(end) for end in _ENDS],
+            pos=np.zeros((len(_ENDS), 3), dtype=np.float32),
             color=_LETTER_COLOR,
             font_size=_LETTER_SIZE,
             face=font.face,
@@ -150,8 +151,15 @@ class Corners:
         self._text.order = 1_000_001
         self._text.visible = False
 
-    def draw(self, shown: bool) -> None:
-        """Put each letter before the face of the volumes that looks its way."""
+    def draw(self, shown: bool, turn: Matrix | None = None) -> None:
+        """Put each letter before the face of the volumes that looks its way.
+
+        Parameters
+        ----------
+        shown : bool
+        turn : (3, 3) array, optional
+            RAS+ direction as shown to RAS+ direction in the patient.
+        """
         dims = self._model.dims
         is_shown = shown and len(self._model.layers) > 0 and dims.ndim >= 3
         if self._text.visible != is_shown:
@@ -165,11 +173,12 @@ class Corners:
         # Two letters on one spot cannot be read.
         end_on = np.abs(self._model.scene.camera.view_direction) > _END_ON
         places = places[~np.repeat(end_on, 2)]
-        if self._drawn is None or not np.array_equal(places, self._drawn):
+        to_patient = np.eye(3) if turn is None else turn
+        texts = [letters(to_patient @ end) for n, end in enumerate(_ENDS) if not end_on[n // 2]]
+        is_same = self._drawn is not None and np.array_equal(places, self._drawn)
+        if not is_same or list(self._text.text) != texts:
             self._drawn = places
-            self._text.text = [
-                letter for number, letter in enumerate(_LETTERS) if not end_on[number // 2]
-            ]
+            self._text.text = texts
             self._text.pos = places
 
     def remove(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from psygnal import Signal
 
 from napari_medvol.errors import LayerError
@@ -22,6 +22,10 @@ Point = tuple[float, float, float]
 #: mm. A cursor that moved less did not move.
 _STILL: Final = 1e-6
 
+#: Steps of a slider: how near to one counts as on it, and how far rounding goes.
+_ON_STEP: Final = 1e-6
+_HALF: Final = 0.5 + 1e-6
+
 _cursors: WeakKeyDictionary[Any, Cursor] = WeakKeyDictionary()
 
 
@@ -29,7 +33,9 @@ class Cursor:
     """The point at which all views of a viewer meet.
 
     The sliders of a window round ``viewer.dims.point`` to their steps; the cursor does not.
-    While it follows its viewer, a slider that is moved moves the cursor along that axis.
+    While it follows its viewer, a slider that is moved moves the cursor along that axis. What
+    napari does to the sliders when layers come, go or change their extent is undone as far as
+    they reach, and moves no cursor; only the first layer of an empty viewer does.
 
     Parameters
     ----------
@@ -45,9 +51,11 @@ class Cursor:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = weakref.ref(viewer)
-        self._seen: tuple[float, ...] = tuple(viewer.dims.point)
         self._ras = _point_of(viewer)
         self._pushing = False
+        self._look()
+        # Last: napari's sliders are moved by the same event, and are put back after it.
+        viewer.dims.events.range.connect(self._on_range, position="last")
 
     @property
     def ras(self) -> Point:
@@ -101,6 +109,26 @@ class Cursor:
         for name in ("point", "current_step", "ndisplay", "units"):
             getattr(viewer.dims.events, name).disconnect(self._on_dims)
 
+    def _look(self) -> None:
+        """Remember how the viewer stands: what differs from it later, somebody moved."""
+        viewer = self._viewer()
+        if viewer is not None:
+            self._seen = tuple(viewer.dims.point)
+            self._ranges = tuple(viewer.dims.range)
+            self._is_empty = not viewer.layers
+
+    def _on_range(self, event: Any = None) -> None:
+        """Stay where the cursor is though the layers reach elsewhere now."""
+        viewer = self._viewer()
+        if viewer is None or self._pushing:
+            return
+        if self._is_empty:
+            self._look()
+            self._adopt(_point_of(viewer))
+        elif viewer.layers:
+            self._push(viewer)
+        self._look()
+
     def _on_dims(self, event: Any = None) -> None:
         viewer = self._viewer()
         if viewer is None or self._pushing:
@@ -115,14 +143,14 @@ class Cursor:
         viewer = self._viewer()
         if viewer is None or self._pushing or tuple(viewer.dims.point) == self._seen:
             return
-        now, seen = np.array(viewer.dims.point), np.array(self._seen)
-        self._seen = tuple(viewer.dims.point)
-        if len(now) != len(seen):
-            self._adopt(_point_of(viewer))
+        if tuple(viewer.dims.range) != self._ranges:
+            # Layers are coming or going: the sliders are told, and this cursor after them.
             return
+        now, seen = np.array(viewer.dims.point), np.array(self._seen)
+        self._look()
         n = min(len(now), 3)
         world = from_ras(viewer, self._ras)
-        moved = now[-n:] != seen[-n:]
+        moved = (now != seen)[-n:] & ~_is_rounded(viewer, world[-n:])
         world[-n:][moved] = now[-n:][moved]
         self._adopt(to_ras(viewer, world))
 
@@ -151,7 +179,7 @@ class Cursor:
             viewer.dims.set_point(list(range(first, first + n)), world.tolist())
         finally:
             self._pushing = False
-            self._seen = tuple(viewer.dims.point)
+            self._look()
 
 
 def cursor_of(viewer: ViewerModel) -> Cursor:
@@ -167,6 +195,19 @@ def _point_of(viewer: ViewerModel) -> Matrix:
     n = min(viewer.dims.ndim, 3)
     point[-n:] = viewer.dims.point[-n:]
     return to_ras(viewer, point)
+
+
+def _is_rounded(viewer: ViewerModel, world: Matrix) -> NDArray[np.bool_]:
+    """Return along which of the last axes the viewer stands on the slider's step next to a place.
+
+    New sliders, such as those of a layer with more axes, round where they find the viewer.
+    """
+    n = len(world)
+    starts = np.array([span.start for span in viewer.dims.range[-n:]])
+    steps = np.array([span.step or 1.0 for span in viewer.dims.range[-n:]])
+    at = (np.array(viewer.dims.point[-n:]) - starts) / steps
+    is_on_step = np.abs(at - np.round(at)) < _ON_STEP
+    return is_on_step & (np.abs(at - (world - starts) / steps) <= _HALF)
 
 
 def _within(viewer: ViewerModel, world: Matrix) -> Matrix:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from napari_medvol.viewer.dragging import drag_from_beside
 from napari_medvol.viewer.ortho.models import Ortho, View
 from napari_medvol.viewer.ortho.picking import seen_at
 from napari_medvol.viewer.places import to_ras
@@ -28,7 +29,8 @@ _STILL_PIXELS: Final = 3
 
 #: Keys over a plane. Slices go up towards superior, anterior and right.
 HELP: Final = (
-    "Click or drag: move the cursor · wheel, PgUp/PgDn: slices · arrows: one voxel ·"
+    "Click or drag: move the cursor · wheel, + − (or . ,), PgUp/PgDn: slices ·"
+    " arrows: one voxel ·"
     " right drag, Ctrl+wheel: zoom · middle drag: move the picture · double-click: one view ·"
     " H: crosshair · T: centre · Home: fit"
 )
@@ -54,6 +56,7 @@ class Gestures:
         self._wheel = 0.0
         model = ortho.models[view]
         model.mouse_double_click_callbacks[:] = [self.double_click]
+        model.mouse_drag_callbacks.append(self.drag_window)
         if view != "volume":
             model.mouse_wheel_callbacks[:] = [self.wheel]
             model.mouse_drag_callbacks.append(self.drag)
@@ -80,6 +83,12 @@ class Gestures:
             act(model, event, anchor, float(event.pos[1] - before))
             before = event.pos[1]
             yield
+
+    def drag_window(self, model: ViewerModel, event: Any) -> Iterator[None]:
+        """Change the window of the active image, where the leading viewer lets a drag do so."""
+        ortho = self._ortho()
+        if ortho is not None:
+            yield from drag_from_beside(ortho.viewer, model, event)
 
     def wheel(self, model: ViewerModel, event: Any) -> None:
         """Step through slices; with Ctrl, zoom about the pointer."""
@@ -138,6 +147,12 @@ class Gestures:
         centre = np.array(camera.center[-2:]) + anchor - _displayed(model, event)
         camera.center = (0.0, *centre)
 
+    def press(self, event: Any) -> None:
+        """Step on "+": napari has no name for that key. Given to the canvas itself."""
+        if event.key is not None and event.key.name == "+":
+            self.step(1)
+            event.handled = True
+
     def _keys(self) -> dict[str, Any]:
         ortho = self._ortho
 
@@ -158,6 +173,8 @@ class Gestures:
             **keys,
             "PageUp": lambda _: self.step(1),
             "PageDown": lambda _: self.step(-1),
+            **dict.fromkeys(("=", "."), lambda _: self.step(1)),
+            **dict.fromkeys(("-", ","), lambda _: self.step(-1)),
             "Up": lambda _: self._nudge(0, -1),
             "Down": lambda _: self._nudge(0, 1),
             "Left": lambda _: self._nudge(1, -1),

@@ -9,15 +9,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 from psygnal import Signal, SignalGroupDescriptor
 
-from napari_medvol.viewer.coordinates import Matrix, ras_motion
+from napari_medvol.viewer.coordinates import Matrix
 from napari_medvol.viewer.following import follow
 from napari_medvol.viewer.ortho.cursor import Point, cursor_of
+from napari_medvol.viewer.ortho.lettering import (
+    prepare,
+    turn_of_layer,
+    write_caption,
+    write_letters,
+)
 from napari_medvol.viewer.ortho.mirror import Mirror
+from napari_medvol.viewer.ortho.opened import enter
 from napari_medvol.viewer.painting import make_paintable
 from napari_medvol.viewer.places import from_ras
 from napari_medvol.viewer.planes import plane_order
-from napari_medvol.viewer.shown import Shown, record_of
-from napari_medvol.views.planes import PLANES, Plane, borders, caption
+from napari_medvol.viewer.shown import record_of
+from napari_medvol.views.planes import PLANES, Plane
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -27,16 +34,6 @@ View = Literal["axial", "sagittal", "volume", "coronal"]
 
 #: Top left, top right, bottom left, bottom right, as ITK-SNAP has them.
 VIEWS: Final[tuple[View, ...]] = ("axial", "sagittal", "volume", "coronal")
-
-_BORDERS: Final = {
-    "left": "middle_left",
-    "right": "middle_right",
-    "top": "top_center",
-    "bottom": "bottom_center",
-}
-_LETTER_SIZE: Final = 13.0
-_CAPTION_SIZE: Final = 9.0
-_LETTER_COLOR: Final = (1.0, 0.85, 0.3, 1.0)
 
 #: Directions of the world, IPL: posterior, superior.
 _BACKWARDS: Final = (0.0, 1.0, 0.0)
@@ -99,9 +96,12 @@ class Ortho:
     options : Options
     maximised : Signal
         Emits the view that a user wants to see alone, or all of them again: ``""``.
+    turned : Signal
+        Emits when the letters may be others.
     """
 
     maximised = Signal(str)
+    turned = Signal()
 
     def __init__(self, viewer: ViewerModel) -> None:
         from napari_medvol.viewer.ortho.quiet import apart_from_settings
@@ -132,6 +132,7 @@ class Ortho:
         self._orient()
         self._stand()
         self.fit()
+        enter(self)
 
     @property
     def ras(self) -> Point:
@@ -229,20 +230,9 @@ class Ortho:
             (emitter.connect if on else emitter.disconnect)(callback)
 
     def _prepare(self, view: View, model: ViewerModel) -> None:
-        from napari.components.overlays import TextOverlay
-
         model.theme = self.viewer.theme
-        overlays = model.canvas.overlays
-        for name, position in _BORDERS.items() if view != "volume" else ():
-            overlays[f"medvol_{name}"] = TextOverlay(
-                position=position, font_size=_LETTER_SIZE, color=_LETTER_COLOR, visible=True
-            )
-        overlays["medvol_caption"] = TextOverlay(
-            position="top_left", font_size=_CAPTION_SIZE, visible=True
-        )
-        if view == "volume":
-            overlays["medvol_caption"].text = "3-D"
-        else:
+        prepare(model, view != "volume")
+        if view != "volume":
             model.scene.camera.mouse_pan = model.scene.camera.mouse_zoom = False
             _hold_plane(model, view)
 
@@ -321,7 +311,7 @@ class Ortho:
             if axes and not np.array_equal(point[axes], np.array(dims.point)[axes]):
                 dims.set_point(axes, point[axes].tolist())
             if view != "volume":
-                model.canvas.overlays["medvol_caption"].text = caption(view, self.ras)
+                write_caption(model, view, self.ras, self._reference())
 
     def _orient(self) -> None:
         for plane in PLANES:
@@ -331,25 +321,38 @@ class Ortho:
         self._write()
 
     def _write(self) -> None:
-        """Write the letters."""
-        turn = _turn_of(self._reference())
+        """Write letters and captions."""
         for plane in PLANES:
-            overlays = self.models[plane].canvas.overlays
-            found = borders(plane, mirrored=self.is_mirrored(plane), turn=turn)
-            for name in _BORDERS:
-                overlays[f"medvol_{name}"].text = getattr(found, name)
-                overlays[f"medvol_{name}"].visible = self.options.letters
+            self.write_on(plane)
+        self.turned.emit()
+
+    def write_on(self, plane: Plane) -> None:
+        """Write on one view as it has room."""
+        reference, model = self._reference(), self.models[plane]
+        write_letters(
+            model,
+            plane,
+            mirrored=self.is_mirrored(plane),
+            turn=turn_of_layer(reference),
+            shown=self.options.letters,
+        )
+        write_caption(model, plane, self.ras, reference)
+
+    @property
+    def turn(self) -> Matrix | None:
+        """How what the letters are about is turned: RAS+ as shown to RAS+ as it lies."""
+        return turn_of_layer(self._reference())
 
     def is_mirrored(self, plane: Plane) -> bool:
         """Return whether left and right of a view are changed over."""
         return not (self.options.nose_left if plane == "sagittal" else self.options.radiological)
 
-    def _reference(self) -> Shown | None:
+    def _reference(self) -> Layer | None:
         """Return what the letters are about: the active scan, or the lowest visible one."""
         layers: list[Layer] = [layer for layer in self.viewer.layers if layer.visible]
         active = self.viewer.layers.selection.active
-        records = (record_of(layer) for layer in ([active] if active else []) + layers)
-        return next((record for record in records if record is not None), None)
+        candidates = ([active] if active else []) + layers
+        return next((layer for layer in candidates if record_of(layer) is not None), None)
 
     def _on_zoom(self, event: Any) -> None:
         view = self._view_of(event.source, "camera")
@@ -389,13 +392,6 @@ def _hold_plane(model: ViewerModel, plane: Plane) -> None:
         dims.ndisplay = 2
     if dims.ndim >= 3 and dims.order != plane_order(plane, dims.ndim):
         dims.order = plane_order(plane, dims.ndim)
-
-
-def _turn_of(record: Shown | None) -> Matrix | None:
-    """Return how a volume on its own grid was turned: RAS+ as shown to RAS+ as it lies."""
-    if record is None or not record.is_straightened:
-        return None
-    return ras_motion(record.correction)[:3, :3]
 
 
 def _camera_of(model: ViewerModel) -> tuple[float, ...]:

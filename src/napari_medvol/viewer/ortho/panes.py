@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from napari._vispy.canvas import VispyCanvas
@@ -11,7 +13,7 @@ from napari.qt import QtViewer
 from napari.utils.events.event_utils import disconnect_events
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QScrollBar, QWidget
+from qtpy.QtWidgets import QApplication, QHBoxLayout, QScrollBar, QWidget
 
 from napari_medvol.viewer.ortho.crosshair import Corners, Crosshair
 from napari_medvol.viewer.ortho.gestures import HELP, HELP_VOLUME, Gestures
@@ -20,11 +22,23 @@ from napari_medvol.viewer.ortho.quiet import apart_from_settings
 from napari_medvol.viewer.planes import plane_order
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 #: ms. The lines in 3-D wait for the cursor to rest: each move would draw the volume anew.
 _REST_MS = 300
 _LATE_MS = 60
+
+#: Pixels of a view that can be used; of a screen too low for two of them and napari's own bars.
+_LEAST = 200
+_LEAST_ON_LOW = 120
+_LOW_SCREEN = 760
+
+
+def _least_size() -> tuple[int, int]:
+    screen = QApplication.primaryScreen()
+    is_low = screen is not None and screen.availableGeometry().height() < _LOW_SCREEN
+    return (_LEAST, _LEAST_ON_LOW if is_low else _LEAST)
 
 
 class SideCanvas(VispyCanvas):
@@ -39,6 +53,34 @@ class SideCanvas(VispyCanvas):
             super()._update_world_units()
 
 
+class LayerKeys:
+    """The keys that were bound to one layer, without those of all layers of its class.
+
+    Parameters
+    ----------
+    layer : Layer
+        What the keys act on.
+    """
+
+    class_keymap: ClassVar[dict[Any, Any]] = {}
+
+    def __init__(self, layer: Layer) -> None:
+        self._layer = weakref.ref(layer)
+
+    @property
+    def keymap(self) -> dict[Any, Callable[[Any], Any]]:
+        """The keys as they are bound now."""
+        layer = self._layer()
+        return {} if layer is None else {k: _of(layer, do) for k, do in layer.keymap.items()}
+
+
+def _of(layer: Layer, do: Any) -> Any:
+    def act(_: Any) -> Any:
+        return do(layer)
+
+    return act if callable(do) else do
+
+
 class SideViewer(QtViewer):
     """A canvas of napari without its sliders; what is dropped on it goes to the main window."""
 
@@ -51,7 +93,23 @@ class SideViewer(QtViewer):
         for part in (self.dims, *self.dims.slider_widgets):
             disconnect_events(model.dims.events, part)
         self.dims.hide()
-        self.setMinimumSize(80, 80)
+        self.setMinimumSize(*_least_size())
+        # The leading viewer's active layer may have keys of its own: windows are chosen so.
+        ortho.viewer.layers.selection.events.active.connect(self._on_active_change)
+        self._on_active_change()
+
+    def release(self) -> None:
+        """Undo all connections and close the canvas."""
+        selection = self._ortho.viewer.layers.selection
+        selection.events.active.disconnect(self._on_active_change)
+        self.close()
+
+    def _on_active_change(self) -> None:
+        super()._on_active_change()
+        ortho = getattr(self, "_ortho", None)
+        active = None if ortho is None else ortho.viewer.layers.selection.active
+        if active is not None:
+            self._key_map_handler.keymap_providers.insert(0, LayerKeys(active))
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 - Qt's name
         """Accept what napari's own window accepts."""
@@ -87,6 +145,9 @@ class Pane(QWidget):
             canvas = self.viewer.canvas
             self._corners = Corners(canvas.view.scene, self.model, canvas.font_info())
         self._gestures = Gestures(ortho, view)
+        keys = self.viewer.canvas._scene_canvas.events.key_press  # noqa: SLF001 - napari's names
+        # Last: napari's own says of keys that it does not know that nobody took them.
+        keys.connect(self._gestures.press, position="last")
         self._slider: QScrollBar | None = None
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -130,7 +191,7 @@ class Pane(QWidget):
         options = self.ortho.options
         self.crosshair.draw(self.ortho.on_screen(self.model), options.gap, options.crosshair)
         if self._corners is not None:
-            self._corners.draw(options.letters)
+            self._corners.draw(options.letters, self.ortho.turn)
 
     def picture(self) -> NDArray[np.uint8]:
         """Return what the canvas shows, (height, width, 4)."""
@@ -144,7 +205,7 @@ class Pane(QWidget):
         self.crosshair.remove()
         if self._corners is not None:
             self._corners.remove()
-        self.viewer.close()
+        self.viewer.release()
 
     def _connect(self, on: bool) -> None:
         model, ortho = self.model, self.ortho
@@ -161,6 +222,7 @@ class Pane(QWidget):
         ]
         if self._corners is not None:
             pairs.append((model.scene.camera.events.angles, self.draw))
+            pairs.append((ortho.turned, self.draw))
         for emitter, callback in pairs:
             (emitter.connect if on else emitter.disconnect)(callback)
 
@@ -169,6 +231,8 @@ class Pane(QWidget):
 
     def _on_size(self) -> None:
         self.ortho.fit_again()
+        if self.view != "volume":
+            self.ortho.write_on(self.view)
 
     def _on_status(self) -> None:
         self.ortho.viewer.status = self.model.status

@@ -34,7 +34,7 @@ _OWN: Final = frozenset(
 )
 
 #: What only the viewer's own layer says.
-_ONE_WAY: Final = ("name", "editable", "locked", "metadata")
+_ONE_WAY: Final = ("editable", "locked", "metadata")
 
 
 class Twins:
@@ -154,6 +154,8 @@ class Twins:
             self._draw_others(source, whole=name == "paint")
         elif name == "set_data":
             self._on_drawn(source)
+        elif name == "name":
+            self._rename(source)
         else:
             self._handle_own(source, name)
 
@@ -168,6 +170,13 @@ class Twins:
                 _set(other, name, getattr(source, name))
             if name == "metadata":
                 self._on_turned()
+
+    def _rename(self, source: Layer) -> None:
+        if source is not self.layer:
+            # napari gives it a number where the leading viewer has another of that name.
+            self.layer.name = source.name
+        for twin in self.of.values():
+            twin.name = self.layer.name
 
     def _others(self, source: Layer, volumes: bool = True) -> list[Layer]:
         twins = [twin for model, twin in self.of.items() if volumes or model.dims.ndisplay == 2]

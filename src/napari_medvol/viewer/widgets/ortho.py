@@ -1,21 +1,27 @@
-"""Ortho views: axial, coronal, sagittal and 3-D at once, with one cursor."""
+"""Ortho views: axial, coronal, sagittal and 3-D at once, with one cursor.
+
+A script uses :func:`show` and :func:`picture`.
+"""
 
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton, SpinBox, Widget
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QDockWidget, QGridLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QGridLayout, QMainWindow, QWidget
 
+from napari_medvol.errors import LayerError
 from napari_medvol.viewer.ortho.gestures import pick
 from napari_medvol.viewer.ortho.models import VIEWS, Options, Ortho, View
 from napari_medvol.viewer.ortho.panes import Pane
+from napari_medvol.viewer.widgets.beside import Beside
 from napari_medvol.viewer.widgets.panel import Panel
 
 _SIDES = ("radiological", "neurological")
@@ -24,6 +30,9 @@ _AFTER_GAP = ("letters", "linked_zoom", "volume")
 _POLL_MS = 300
 _open: "WeakKeyDictionary[Any, OrthoWidget]" = WeakKeyDictionary()
 _GAP = 2
+#: Pixels of height of the rows above the views.
+_CONTROLS = 80
+_NAME = "Ortho views"
 
 
 class OrthoWidget(Panel):
@@ -54,6 +63,9 @@ class OrthoWidget(Panel):
             layout.addWidget(self.panes[view], *divmod(number, 2))
         self._share_space("")
         self.add_native(self._grid, 1)
+        # Panels scroll where they lack room: views that scroll cannot be compared.
+        least = self._grid.minimumSizeHint().height() + _CONTROLS
+        self.native.setMinimumHeight(least)
         self._poll = QTimer(self._grid)
         self._poll.setInterval(_POLL_MS)
         self.connect(self._poll.timeout, self._look_for_voxels)
@@ -71,7 +83,16 @@ class OrthoWidget(Panel):
         super()._on_parent(parent)
         if isinstance(parent, QDockWidget):
             # Later: the dock asks its title bar for its buttons when it is done.
-            QTimer.singleShot(0, partial(_keep_in_window, parent))
+            QTimer.singleShot(0, partial(self._settle_in, parent))
+
+    def _settle_in(self, dock: QDockWidget) -> None:
+        if self.is_closed:
+            return
+        _keep_in_window(dock)
+        with suppress(RuntimeError):
+            window = dock.parent()
+            if isinstance(window, QMainWindow):
+                self.at_close(Beside(dock, window).end)
 
     def picture(self) -> NDArray[np.uint8]:
         """Return what the views show, (height, width, 4), as they are laid out.
@@ -206,6 +227,70 @@ class OrthoWidget(Panel):
 def open_on(viewer: Any) -> OrthoWidget | None:
     """Return the widget that is open on a viewer."""
     return _open.get(getattr(viewer, "__wrapped__", viewer))
+
+
+def show(viewer: Any, point: ArrayLike | None = None) -> Ortho:
+    """Open the Ortho views of a viewer, or find them where they are open.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    point : (3,) array_like, optional
+        Where to put the cursor, RAS+ mm.
+
+    Returns
+    -------
+    Ortho
+        Its models, cursor and options.
+
+    Raises
+    ------
+    LayerError
+        If the viewer has no window, or `point` is no point.
+    """
+    widget = open_on(viewer)
+    if widget is None:
+        window = getattr(viewer, "window", None)
+        if window is None:
+            raise LayerError(
+                _NAME,
+                f"a {type(viewer).__name__} has no window",
+                "Give a napari.Viewer, or use Ortho(viewer) for the models alone",
+            )
+        widget = OrthoWidget(viewer)
+        window.add_dock_widget(widget, name=_NAME, area="right")
+    if point is not None:
+        widget.ortho.ras = point
+    return widget.ortho
+
+
+def picture(viewer: Any, path: str | Path | None = None) -> NDArray[np.uint8]:
+    """Return what the Ortho views of a viewer show, and save it if a path is given.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    path : str or Path, optional
+        ``.png`` or what else Pillow writes.
+
+    Returns
+    -------
+    (height, width, 4) array of uint8
+
+    Raises
+    ------
+    LayerError
+        If the Ortho views are not open.
+    """
+    widget = open_on(viewer)
+    if widget is None:
+        raise LayerError(_NAME, "the views are not open", "Open them first: ortho_views(viewer)")
+    pixels = widget.picture()
+    if path is not None:
+        from PIL import Image
+
+        Image.fromarray(pixels).save(path)
+    return pixels
 
 
 def _setter(options: Options, name: str) -> Callable[[bool], None]:
