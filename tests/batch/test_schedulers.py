@@ -262,8 +262,11 @@ def test_without_a_choice_threads_are_used_and_one_worker_is_the_caller() -> Non
     assert isinstance(scheduler_of("sync", 8), Here)
 
 
-def test_a_scheduler_that_does_not_answer_is_an_error_in_words() -> None:
+def test_a_scheduler_that_does_not_answer_is_an_error_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pytest.importorskip("distributed")
+    monkeypatch.setattr("napari_medvol.batch.schedulers._ANSWERS_WITHIN", 1.0)
     with pytest.raises(BatchError, match=r"tcp://127.0.0.1:9.*nobody answers"):
         Cluster("tcp://127.0.0.1:9", 1)
 

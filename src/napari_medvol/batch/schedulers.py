@@ -25,6 +25,8 @@ Done = Callable[[J, "R | None"], None]
 _AT_ONCE: Final = 32
 #: Times that a cluster gives a job to another worker when one died.
 _RETRIES: Final = 2
+#: Seconds after which a scheduler counts as not there.
+_ANSWERS_WITHIN: Final = 10.0
 
 
 class Scheduler(Protocol):
@@ -212,7 +214,7 @@ class Cluster:
             )
         try:
             self._client = distributed.Client(
-                self._cluster or address, timeout=10, set_as_default=False
+                self._cluster or address, timeout=_ANSWERS_WITHIN, set_as_default=False
             )
         except (OSError, TimeoutError, ValueError) as error:
             raise BatchError(

@@ -35,8 +35,9 @@ class WriteChoices:
     version : {1, 2}, optional
         Of NIfTI. By default that of the source, else 1 where its sizes suffice.
     codes : {"auto", "scanner", "aligned", "talairach", "mni", "unknown"} or a pair of them
-        Of NIfTI's qform and sform, in this order. By default those of the source; else
-        scanner for both, and the qform unknown where the grid is sheared.
+        Of NIfTI's qform and sform, in this order. ``"auto"`` is that of the source; else
+        scanner for both, and the qform unknown where the grid is sheared. Both unknown only
+        where readers that go by the voxel sizes alone find the same place.
     sidecar : {"auto", "none", "provenance", "bids"}
         The JSON file beside the image: provenance where there is a history, but not beside
         DICOM, which says it itself; never; always;
