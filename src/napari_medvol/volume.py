@@ -159,6 +159,9 @@ class Volume:
     name : str
     history : tuple of Step
     report : GeometryReport
+    rest : three floats
+        What float64 does not hold of the affine's last column after the axes were turned, mm:
+        far below any voxel, but turned back every bit is as it was. Gone with the affine.
 
     Raises
     ------
@@ -182,6 +185,7 @@ class Volume:
     name: str = ""
     history: tuple[Step, ...] = ()
     report: GeometryReport = field(default_factory=GeometryReport)
+    rest: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -228,6 +232,8 @@ class Volume:
 
     def derive(self, step: Step, **changes: Any) -> Self:
         """Return the next volume: `changes` applied, `step` added to the history."""
+        if "affine" in changes:
+            changes.setdefault("rest", (0.0, 0.0, 0.0))
         return replace(self, history=(*self.history, step), **changes)
 
     def __repr__(self) -> str:

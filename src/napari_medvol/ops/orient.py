@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import fsum
 from typing import Final
 
 import numpy as np
@@ -13,6 +15,7 @@ from napari_medvol.volume import Step, Volume
 #: World axis that a letter names: x, y or z of RAS+.
 WORLD_AXIS: Final = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
 _POSITIVE: Final = "RAS"
+Point = tuple[float, float, float]
 
 
 def orient(volume: Volume, axcodes: str = "RAS") -> Volume:
@@ -49,11 +52,27 @@ def orient(volume: Volume, axcodes: str = "RAS") -> Volume:
     for axis in range(3):
         if signs[axis] < 0:
             data = arrays.flip(data, axis)
+    affine = affines.reoriented(volume.affine, volume.shape, order, signs)
+    affine[:3, 3], rest = _first_voxel(volume, signs)
     return volume.derive(
         Step("orient", {"axcodes": codes}),
         data=arrays.transpose(data, [*order, *range(3, data.ndim)]),
-        affine=affines.reoriented(volume.affine, volume.shape, order, signs),
+        affine=affine,
+        rest=rest,
     )
+
+
+def _first_voxel(volume: Volume, signs: Sequence[int]) -> tuple[Point, Point]:
+    """Return where the first voxel is once axes are flipped, and what float64 loses of that."""
+    flipped = [axis for axis in range(3) if signs[axis] < 0]
+    places: list[float] = []
+    rests: list[float] = []
+    for row, rest in zip(volume.affine[:3], volume.rest, strict=True):
+        terms = [row[3], rest, *(row[axis] * (volume.shape[axis] - 1) for axis in flipped)]
+        place = fsum(terms)
+        places.append(place)
+        rests.append(fsum([*terms, -place]))
+    return (places[0], places[1], places[2]), (rests[0], rests[1], rests[2])
 
 
 def checked_codes(op: str, volume: Volume, axcodes: str) -> str:
