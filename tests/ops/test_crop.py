@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_medvol import affines
@@ -14,6 +14,7 @@ from tests.phantoms.geometry import grids
 from tests.phantoms.sources import ArraySource
 
 
+@settings(max_examples=40)
 @given(grids(), st.data())
 def test_crop_keeps_every_voxel_where_it_was(affine, data) -> None:
     shape = (4, 5, 6)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_medvol import affines
@@ -20,6 +20,7 @@ SEED = np.diag([-0.9765625, 0.9765625, 2.0, 1.0])
 SEED[:3, 3] = 249.51171875, -33.01171875, -553.5
 
 
+@settings(max_examples=40)
 @given(grids(), grids())
 def test_moving_there_and_back_is_standing_still(affine, motion) -> None:
     volume = Volume(DATA, affine)
@@ -30,6 +31,7 @@ def test_moving_there_and_back_is_standing_still(affine, motion) -> None:
     assert back.data is volume.data
 
 
+@settings(max_examples=40)
 @given(grids(), points)
 def test_aligning_centres_is_a_translation_only(affine, centre) -> None:
     volume = Volume(DATA, affine)
@@ -51,6 +53,7 @@ def test_the_centres_of_the_course() -> None:
     )
 
 
+@settings(max_examples=40)
 @given(grids(), points)
 def test_the_origin_is_where_it_is_put(affine, origin) -> None:
     moved = set_origin(Volume(DATA, affine), origin)

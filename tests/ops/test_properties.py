@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -59,6 +59,7 @@ def within(made: Volume, old: Volume) -> NDArray[np.bool_]:
     return ((at >= 0) & (at <= np.array(old.shape) - 1)).all(axis=-1)
 
 
+@settings(max_examples=40)
 @given(grids(), st.sampled_from(ORIENTATIONS), st.sampled_from(["centre", "origin"]))
 def test_relabelling_puts_every_voxel_where_the_letters_say(affine, codes: str, keep: str) -> None:
     volume = ramp(affine)
@@ -77,6 +78,7 @@ def test_relabelling_puts_every_voxel_where_the_letters_say(affine, codes: str, 
     assert named.data is volume.data
 
 
+@settings(max_examples=40)
 @given(grids(), st.tuples(*[st.integers(1, 3)] * 3), st.data())
 def test_the_voxels_that_downsampling_keeps_stay(affine, factors, data) -> None:
     start = tuple(data.draw(st.integers(0, n - 1)) for n in SHAPE)
@@ -89,6 +91,7 @@ def test_the_voxels_that_downsampling_keeps_stay(affine, factors, data) -> None:
     )
 
 
+@settings(max_examples=40)
 @given(grids(), st.tuples(*[st.floats(0.4, 2.5)] * 3))
 def test_other_voxel_sizes_leave_everything_in_its_place(affine, factors) -> None:
     volume = ramp(affine)
@@ -100,6 +103,7 @@ def test_other_voxel_sizes_leave_everything_in_its_place(affine, factors) -> Non
     np.testing.assert_allclose(made.zooms, sizes)
 
 
+@settings(max_examples=40)
 @given(grids())
 def test_along_the_world_everything_is_in_its_place(affine) -> None:
     volume = ramp(affine)
@@ -109,6 +113,7 @@ def test_along_the_world_everything_is_in_its_place(affine) -> None:
     assert ramp_error(made)[within(made, volume)].max(initial=0) < 1e-6
 
 
+@settings(max_examples=40)
 @given(grids(), st.integers(0, 2), st.integers(1, 6), st.integers(1, 3))
 def test_the_mean_of_a_slab_lies_in_its_middle(affine, axis: int, n: int, step: int) -> None:
     assert ramp_error(slab(ramp(affine), axis, n, step)).max() < 1e-9

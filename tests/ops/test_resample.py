@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -31,6 +31,7 @@ def ramp(affine, shape=(9, 8, 7)) -> Volume:
     return Volume(affines.apply_affine(affine, index) @ (1.0, 2.0, 3.0), affine, name="ramp")
 
 
+@settings(max_examples=40)
 @given(grids(), grids(), st.tuples(*[st.integers(1, 6)] * 3))
 def test_a_linear_ramp_of_world_is_the_same_on_every_grid(old, new, shape) -> None:
     volume = ramp(old)

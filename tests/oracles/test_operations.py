@@ -20,6 +20,15 @@ pytest.importorskip("SimpleITK")
 from benchmarks import operations
 
 PHANTOMS = dict(operations.phantoms())
+#: Voxels of a real scan along each axis; splines settle 12 from a face.
+_LENGTH = 64
+
+
+def _middle(volume: Volume) -> mv.Step:
+    """Return the crop to what shows as much as the whole, in a tenth of the time."""
+    starts = [max(0, (n - _LENGTH) // 2) for n in volume.shape[:3]]
+    stops = [min(n, a + _LENGTH) for a, n in zip(starts, volume.shape[:3], strict=True)]
+    return mv.Step("crop", {"start": starts, "stop": stops})
 
 
 def _agree(name: str, volume: Volume, at_least: int) -> None:
@@ -42,7 +51,7 @@ def test_on_phantoms_all_agree_where_the_definitions_do(name: str) -> None:
 @pytest.mark.parametrize("place", operations.REAL)
 def test_on_real_scans_all_agree_where_the_definitions_do(place: str, data: Path) -> None:
     (volume,) = mv.read(data / place)
-    _agree(place, volume, 9)
+    _agree(place, mv.apply(volume, [_middle(volume)]), 9)
 
 
 def test_half_a_voxel_or_a_mirror_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
