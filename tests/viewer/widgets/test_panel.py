@@ -14,7 +14,7 @@ from napari.components import ViewerModel
 from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtCore import Signal as QtSignal
-from qtpy.QtWidgets import QApplication, QLabel
+from qtpy.QtWidgets import QApplication, QLabel, QScrollBar
 
 from napari_medvol.errors import StepError
 from napari_medvol.viewer.opening import show
@@ -438,6 +438,29 @@ def test_what_stretches_has_all_the_height_that_a_dock_leaves(
 
     assert picture.height() > 0.7 * panel.native.height()
     assert panel.native.height() > 500
+    viewer.window.remove_dock_widget(panel.native)
+    settle()
+
+
+def test_what_fits_does_not_scroll_and_the_status_line_is_right_below(
+    make_napari_viewer: Callable[..., Any],
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(900, 900)
+    panel = EchoWidget(viewer)
+    text = QLabel("words " * 60)
+    text.setWordWrap(True)
+    panel.add_native(text)
+    viewer.window.add_dock_widget(panel, name="Echo", area="right")
+    panel.say("done")
+    settle()
+
+    (line,) = (one for one in panel.native.findChildren(QLabel) if one.text() == "done")
+    bars = panel.native.findChildren(QScrollBar)
+    below = line.mapTo(panel.native, line.rect().topLeft()).y()
+    end = text.mapTo(panel.native, text.rect().bottomLeft()).y()
+    assert max(bar.maximum() for bar in bars) == 0
+    assert 0 < below - end < 40
     viewer.window.remove_dock_widget(panel.native)
     settle()
 

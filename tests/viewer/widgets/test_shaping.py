@@ -20,6 +20,8 @@ from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.widgets.crop import SELECTED, VISIBLE, CropWidget
 from napari_medvol.viewer.widgets.panel import Panel
 from napari_medvol.viewer.widgets.reorient import FROM, RELABEL, ReorientWidget
+from napari_medvol.viewer.widgets.resample import ResampleWidget
+from napari_medvol.viewer.widgets.values import ValuesWidget
 from napari_medvol.views.boxes import Box
 from napari_medvol.volume import Axis, Volume
 from tests.phantoms.volumes import affine_along, numbered, rotated
@@ -153,7 +155,56 @@ def test_millimetres_of_an_askew_layer_are_for_reading() -> None:
     show(viewer, [numbered((10, 12, 14), affine=rotated(LPS, 15))])
     panel = CropWidget(viewer)
     assert not panel.mm[0].enabled
+    assert "lie askew" in panel.mm[0].tooltip
+    assert "R, A, S are to be read only" in panel.reading.text()
+    show(viewer, [numbered((10, 12, 14), affine=LPS)])
+    panel.layer.value = viewer.layers[1]
+    assert panel.mm[0].enabled
+    assert "read only" not in panel.reading.text()
     panel.close()
+
+
+def test_what_was_said_goes_with_the_next_act_and_with_the_layer() -> None:
+    viewer = ViewerModel()
+    show(viewer, [numbered((10, 12, 14), affine=LPS), numbered((5, 6, 7))])
+    panel = CropWidget(viewer)
+    label, all_of_it = (panel.fits[name].changed.emit for name in ("Label", "Whole"))
+    label(True)
+    assert "no labels layer" in panel.status
+    all_of_it(True)
+    assert panel.status == ""
+
+    show(viewer, [Volume(np.zeros((10, 12, 14), np.uint8), LPS, kind="labels")])
+    panel.seg.value = viewer.layers[2]
+    panel.layer.value = viewer.layers[0]
+    label(True)
+    settle(lambda: bool(panel.status))
+    assert panel.failed
+    panel.seg.value.data = np.ones_like(panel.seg.value.data)
+    label(True)
+    assert panel.status == ""
+
+    panel.crop()
+    assert "10 × 12 × 14" in panel.status
+    panel.layer.value = viewer.layers[1]
+    assert panel.status == ""
+    panel.close()
+
+
+@pytest.mark.parametrize("hides", [True, False])
+def test_one_tick_hides_the_source_in_all_that_make_a_layer(hides: bool) -> None:
+    viewer = ViewerModel()
+    (layer,) = show(viewer, [numbered((5, 6, 7))])
+    for made in (CropWidget, ReorientWidget, ResampleWidget, ValuesWidget):
+        panel: Any = made(viewer)
+        assert panel.hide_source.value
+        panel.layer.value, panel.hide_source.value = layer, hides
+        layer.visible = True
+        before = len(viewer.layers)
+        panel.run.changed.emit(True)
+        settle(lambda: len(viewer.layers) > before)  # noqa: B023 - it is called here
+        assert layer.visible != hides, made
+        panel.close()
 
 
 @pytest.mark.parametrize(
@@ -272,13 +323,30 @@ def test_relabelling_needs_a_tick_and_a_code_that_is_one() -> None:
     assert len(viewer.layers) == 1
     panel.what.value, panel.code.value = RELABEL, "LAS"
     assert "color" in panel.warning.styleSheet()
+    assert not panel.run.enabled
+    assert "Tick" in panel.run.tooltip
     panel.reorient()
     assert "Tick" in panel.status
     assert len(viewer.layers) == 1
     panel.sure.value = True
+    assert panel.run.enabled
+    assert panel.status == ""
     panel.reorient()
     assert mv.volume_of(viewer.layers[-1]).axcodes == "LAS"
     assert not panel.sure.value
+    panel.close()
+
+
+def test_relabelling_says_what_an_oblique_scan_loses() -> None:
+    viewer = ViewerModel()
+    show(viewer, [numbered((5, 6, 7), affine=LPS), numbered((5, 6, 7), affine=rotated(LPS, 15))])
+    panel = ReorientWidget(viewer)
+    panel.what.value, panel.layer.value = RELABEL, viewer.layers[1]
+    lost = mv.volume_of(viewer.layers[1]).obliquity
+    assert f"lies askew by {np.max(lost):.1f}°: that is lost" in panel.warning.text()
+
+    panel.layer.value = viewer.layers[0]
+    assert "askew" not in panel.warning.text()
     panel.close()
 
 

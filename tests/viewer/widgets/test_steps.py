@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -22,6 +23,7 @@ from napari_medvol.ops import apply
 from napari_medvol.recipe import Recipe
 from napari_medvol.viewer.derived import derive_layer
 from napari_medvol.viewer.opening import show
+from napari_medvol.viewer.reorienting import forget_qform, place_by
 from napari_medvol.viewer.widgets.history import HistoryWidget
 from napari_medvol.viewer.widgets.resample import FACTORS, ONTO, SIZES, WORLD, ResampleWidget
 from napari_medvol.viewer.widgets.stepping import SteppingPanel
@@ -206,6 +208,7 @@ def test_two_hundred_gigabytes_are_refused_with_the_number_before_they_are_taken
     panel.zooms.value = "0.0036 0.0036 0.0072"
 
     assert "GiB, more than the" in panel.about.text()
+    assert not panel.run.enabled
     panel.start()
     wait(panel)
 
@@ -215,6 +218,10 @@ def test_two_hundred_gigabytes_are_refused_with_the_number_before_they_are_taken
     assert f"would take {needed / 2**30:.3g} GiB" in panel.status
     assert list(viewer.layers) == [layer]
     assert layer.visible
+    panel.zooms.value = "0.0001"
+    assert "PiB, more than the" in panel.about.text()
+    panel.zooms.value = "2"
+    assert panel.run.enabled
     panel.close()
 
 
@@ -388,6 +395,33 @@ def test_the_history_is_copied_saved_and_done_to_another(tmp_path: Path) -> None
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
     assert np.asarray(again.data).tobytes() == np.asarray(volume_of(made).data).tobytes()
     assert panel.undo_last.enabled
+    panel.close()
+
+
+def test_how_a_scan_was_read_is_the_first_line_and_can_be_copied_alone(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.diag([1, 2, 3, 1]))
+    image.set_qform(np.diag([1, 2, 3, 1]), 1)
+    nib.save(image, tmp_path / "a.nii")
+    viewer = ViewerModel()
+    (layer,) = mv.open(viewer, tmp_path / "a.nii")
+    panel = HistoryWidget(viewer)
+    assert not panel.python.enabled
+
+    placed = place_by(viewer, layer, "pixdim")
+    panel.layer.value = placed
+    assert (panel.steps.rowCount(), panel.steps.item(0, 0).text()) == (1, "read")
+    assert "form pixdim" in panel.steps.item(0, 1).text()
+    assert panel.python.enabled
+    assert panel.toml.enabled
+    assert panel.save.enabled
+    panel.copy("to_python")
+    script: dict[str, Any] = {}
+    exec(QApplication.clipboard().text(), script)
+    np.testing.assert_array_equal(script["volume"].affine, volume_of(placed).affine)
+
+    panel.layer.value = forget_qform(viewer, placed)
+    steps = [panel.steps.item(row, 0).text() for row in range(panel.steps.rowCount())]
+    assert steps == ["read", "forget qform"]
     panel.close()
 
 

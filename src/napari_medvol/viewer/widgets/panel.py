@@ -58,9 +58,9 @@ class Panel(Container[Widget]):
     """A dock widget of this plugin.
 
     Forms come first, then what :meth:`add_native` is given; they scroll where the window has
-    less room than they want. The status line is below, always in sight. When the dock widget is
-    closed, every connection made by :meth:`connect` is undone, and the Qt side is deleted;
-    hiding, floating and docking it elsewhere change nothing.
+    less room than they want. The status line is right below, always in sight. When the dock
+    widget is closed, every connection made by :meth:`connect` is undone, and the Qt side is
+    deleted; hiding, floating and docking it elsewhere change nothing.
 
     Parameters
     ----------
@@ -185,6 +185,10 @@ class Panel(Container[Widget]):
     def add_native(self, widget: QWidget, stretch: int = 0) -> None:
         """Put a Qt widget under what is there, above the status line."""
         self._room.add(widget, stretch)
+        if stretch:
+            outside = self.native.layout()
+            outside.setStretchFactor(self._room, 1)
+            outside.setStretch(outside.count() - 1, 0)
 
     def close(self) -> None:
         """Close for good."""
@@ -199,8 +203,9 @@ class Panel(Container[Widget]):
         room = Room(native.layout())
         outside = QVBoxLayout(native)
         outside.setContentsMargins(0, 0, 0, 0)
-        outside.addWidget(room, 1)
+        outside.addWidget(room)
         outside.addWidget(self._status)
+        outside.addStretch(1)
         # Else napari docks it with an empty stretch below, which takes half of the height.
         native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         return room

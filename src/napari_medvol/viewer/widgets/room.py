@@ -3,10 +3,12 @@
 from typing import Final
 
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 #: Pixels of height that a dock keeps: some lines of a form.
 _LEAST: Final = 60
+#: Pixels that napari's style draws round what scrolls, above and below.
+_BORDER: Final = 4
 
 
 class Room(QScrollArea):
@@ -30,6 +32,9 @@ class Room(QScrollArea):
         inside = _Inside()
         inside.setLayout(layout)
         self.setWidget(inside)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
 
     def add(self, widget: QWidget, stretch: int = 0) -> None:
         """Put a widget under what is there; one that stretches has all the height left over."""
@@ -38,7 +43,16 @@ class Room(QScrollArea):
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return what the widgets would like."""
-        return self.widget().sizeHint()
+        return self.widget().sizeHint() + QSize(0, _BORDER)
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        """Return the height that the widgets need at a width: texts are wrapped."""
+        inside = self.widget()
+        # As narrow as with a scroll bar: else that would come because it is there.
+        width -= self.verticalScrollBar().sizeHint().width()
+        needed = inside.heightForWidth(width) if inside.hasHeightForWidth() else -1
+        least = max(inside.sizeHint().height(), inside.minimumSizeHint().height())
+        return max(needed, least) + _BORDER
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return their width, with a scroll bar, and little height."""
