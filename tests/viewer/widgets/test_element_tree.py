@@ -132,14 +132,14 @@ def test_ten_thousand_rows_are_filtered_without_a_lag() -> None:
     QApplication.processEvents()
     took = []
     for words in ("v", "va", "value", "value ", "value 1", "value 12", "value 123", ""):
-        start = time.perf_counter()
+        start = time.process_time()
         tree.set_words(words)
         QApplication.processEvents()
-        took.append(time.perf_counter() - start)
+        took.append(time.process_time() - start)
 
     assert tree.elements.n_matches == 10_000
-    # The median, and twice what a person notices: other work may be done on the machine.
-    assert float(np.median(took)) < 0.2
+    # The processor's time, and the median: other work may be done on the machine.
+    assert float(np.median(took)) < 0.1
     tree.close()
 
 

@@ -106,6 +106,14 @@ class ElementModel(QAbstractItemModel):
             return QModelIndex()
         return self.createIndex(row, column, children[row])
 
+    def stems(self) -> list[QModelIndex]:
+        """Return Qt's indices of the outermost rows that have branches."""
+        return [
+            self.createIndex(row, 0, number)
+            for row, number in enumerate(self._children.get(_NO_PARENT, ()))
+            if number in self._children
+        ]
+
     def parent(self, index: QModelIndex) -> QModelIndex:
         """Return Qt's index of the stem of a row."""
         parent = self._parents[index.internalId()] if index.isValid() else _NO_PARENT
@@ -196,7 +204,9 @@ class ElementTree(QTreeView):
         if self.elements.n_matches <= few:
             self.expandAll()
         else:
-            self.expandToDepth(0)
+            # Qt's expandToDepth asks for every row, and most of thousands have no branches.
+            for index in self.elements.stems():
+                self.expand(index)
 
     def keyPressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Copy what is selected."""
