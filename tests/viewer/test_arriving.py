@@ -18,7 +18,14 @@ from napari_medvol.errors import ReadError
 from napari_medvol.viewer import opening
 from napari_medvol.viewer.arriving import arrival_of, let_arrive
 from napari_medvol.viewer.ortho.models import Ortho
+from napari_medvol.viewer.widgets.cursor import CursorWidget
+from napari_medvol.viewer.widgets.header import HeaderWidget
+from napari_medvol.viewer.widgets.overlay import OverlayWidget
+from napari_medvol.viewer.widgets.statistics import StatisticsWidget
+from napari_medvol.viewer.widgets.strip import StripWidget
+from napari_medvol.viewer.widgets.window import WindowWidget
 from napari_medvol.views.planes import PLANES
+from napari_medvol.views.probe import probe
 from napari_medvol.volume import Display, Volume
 from tests.phantoms.volumes import affine_along, rotated
 
@@ -260,3 +267,42 @@ def test_arrays_of_others_are_left_alone() -> None:
     let_arrive(layer)
 
     assert arrival_of(layer) is None
+
+
+def test_all_panels_together_decode_at_most_one_plane_in_the_window(
+    source: Slow, live: Any
+) -> None:
+    viewer = ViewerModel()
+    ortho = Ortho(viewer)
+    panels = [made(viewer) for made in (CursorWidget, WindowWidget, StatisticsWidget)]
+    panels += [made(viewer) for made in (HeaderWidget, OverlayWidget, StripWidget)]
+    volume = scan(source)
+    live(lambda: opening.show(viewer, [volume]))
+    _until(lambda: all_awaited(ortho))
+    live(lambda: ortho.cursor.step(0, 2.4))
+    source.gate.set()
+    _until(lambda: volume.data.store.is_complete and is_whole(ortho))
+
+    assert len(source.in_window) <= 1
+    for panel in panels:
+        panel.close()
+    ortho.close()
+
+
+def test_the_cursor_shows_what_it_asked_for_when_it_comes(source: Slow, live: Any) -> None:
+    viewer = ViewerModel()
+    panel = CursorWidget(viewer)
+    volume = scan(source)
+    live(lambda: opening.show(viewer, [volume]))
+    live(lambda: panel.cursor.step(0, 2.4))
+
+    assert panel.rows()[0].found.is_pending
+    assert panel.rows()[0].found.linear is None
+    source.gate.set()
+    _until(lambda: not panel.rows()[0].found.is_pending)
+    late = panel.rows()[0].found
+    expected = probe(eager(volume, source), late.ras)
+    assert (late.value, late.linear) == (expected.value, pytest.approx(expected.linear))
+    # The first of the layer, and the one that the canvas went to: none for the panel.
+    assert len(source.in_window) <= 2
+    panel.close()

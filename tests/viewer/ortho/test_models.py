@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,7 @@ from napari.layers import Layer
 
 import napari_medvol
 from napari_medvol.affines import apply_affine
+from napari_medvol.arrays import lazy_volume
 from napari_medvol.errors import LayerError
 from napari_medvol.reslice import ReslicedArray
 from napari_medvol.viewer.layers import layer_data
@@ -378,3 +381,86 @@ def test_layers_that_a_person_adds_come_one_view_at_a_time_and_in_order(
     for model in ortho.models.values():
         assert [layer.name for layer in model.layers] == ["three", "one"]
         np.testing.assert_array_equal(model.dims.point, viewer.dims.point)
+
+
+def test_a_view_of_an_own_grid_names_its_slice_and_its_tilt(
+    viewer: ViewerModel, opened: list[Ortho]
+) -> None:
+    affine = rotated(affine_along("LAS"), 20)
+    layer = put(viewer, marked(affine, MARK))
+    ortho = Ortho(viewer)
+    opened.append(ortho)
+    toggle(layer, viewer.dims.ndisplay)
+    world = layer.data_to_world(np.argwhere(np.asarray(layer.data) == 1000)[0])
+    ortho.ras = napari_medvol.to_ras(viewer, world)
+
+    normals = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    for plane, axis, across in (("sagittal", 0, 0), ("coronal", 1, 1), ("axial", 2, 2)):
+        tilt = np.degrees(np.arccos(abs(normals[across, axis])))
+        written = ortho.models[plane].canvas.overlays["medvol_caption"].text
+        expected = f"{plane.capitalize()}  {'ijk'[axis]} {MARK[axis]} · tilted {tilt:.0f}°"
+        assert written == expected
+
+
+def test_a_small_view_has_a_short_title_and_a_tiny_one_no_letters(
+    viewer: ViewerModel, opened: list[Ortho]
+) -> None:
+    put(viewer, marked(affine_along("LPS")))
+    ortho = Ortho(viewer)
+    opened.append(ortho)
+    model = ortho.models["axial"]
+    overlays = model.canvas.overlays
+    whole = overlays["medvol_caption"].text
+
+    seen = {}
+    for size in ((600, 500), (200, 200), (80, 70)):
+        model.canvas.size = size
+        ortho.write_on("axial")
+        seen[size] = (overlays["medvol_caption"].text, overlays["medvol_left"].visible)
+
+    short = whole.partition("  ")[2]
+    assert short
+    assert list(seen.values()) == [(whole, True), (short, True), (short, False)]
+
+
+def test_a_name_given_in_a_view_is_that_of_the_layer_everywhere(
+    viewer: ViewerModel, opened: list[Ortho]
+) -> None:
+    put(viewer, marked(affine_along("LPS"), name="one"))
+    put(viewer, marked(affine_along("LPS"), name="two"))
+    ortho = Ortho(viewer)
+    opened.append(ortho)
+
+    ortho.models["axial"].layers[0].name = "three"
+
+    lists = [viewer.layers, *(ortho.models[plane].layers for plane in PLANES)]
+    assert [[layer.name for layer in layers] for layers in lists] == [["three", "two"]] * 4
+    viewer.layers[1].name = "four"
+    assert ortho.models["coronal"].layers[1].name == "four"
+
+
+def test_the_voxels_of_a_removed_layer_are_let_go(viewer: ViewerModel, qtbot: Any) -> None:
+    volume = Volume(lazy_volume(_Planes()), affine_along("LPS"))
+    store = weakref.ref(volume.data.store)
+    put(viewer, volume)
+    ortho = Ortho(viewer)
+    ortho.show_volume()
+
+    viewer.layers.clear()
+    ortho.close()
+    # napari's selection keeps the layer that was active last, with or without other viewers.
+    viewer.layers.selection._current_ = None
+    del volume, ortho
+
+    def is_gone() -> bool:
+        gc.collect()
+        return store() is None
+
+    qtbot.waitUntil(is_gone, timeout=5000)
+
+
+class _Planes:
+    outer, inner, dtype, name = (6,), (5, 4), np.dtype(np.int16), "planes"
+
+    def read_plane(self, number: int, out: Any) -> None:
+        out[...] = number

@@ -13,8 +13,8 @@ from napari.layers import Layer
 from napari.qt import QtViewer
 from numpy.typing import NDArray
 from PIL import Image
-from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -22,7 +22,10 @@ import napari_medvol
 from napari_medvol.affines import apply_affine
 from napari_medvol.errors import LayerError
 from napari_medvol.viewer import ortho
+from napari_medvol.viewer.dragging import bind_window_keys, drag_windows
 from napari_medvol.viewer.layers import layer_data
+from napari_medvol.viewer.shown import record_of
+from napari_medvol.viewer.widgets import ortho as views
 from napari_medvol.viewer.widgets.ortho import OrthoWidget, open_on
 from tests.phantoms.volumes import affine_along
 from tests.viewer.scenes import framed, marked
@@ -40,14 +43,15 @@ def settle(qtbot: Any) -> Callable[[], None]:
 @pytest.fixture
 def viewer(make_napari_viewer: Any) -> Any:
     made = make_napari_viewer(show=True)
-    made.window._qt_window.resize(1200, 800)
+    made.window._qt_window.resize(1000, 700)
     made.add_layer(Layer.create(*layer_data(marked(AFFINE))[0]))
     return made
 
 
 @pytest.fixture
 def widget(viewer: Any, settle: Callable[[], None]) -> Iterator[OrthoWidget]:
-    ortho.show(viewer)
+    # Where nobody asks for it, 3-D takes most of the time on a machine without graphics.
+    views.show(viewer).options.volume = False
     opened = open_on(viewer)
     assert opened is not None
     settle()
@@ -121,6 +125,7 @@ def test_a_click_on_a_volume_moves_the_cursor_and_a_drag_does_not(
     where: str, widget: OrthoWidget, viewer: Any, settle: Callable[[], None]
 ) -> None:
     target = apply_affine(AFFINE, (3, 5, 7))
+    widget.ortho.options.volume = True
     viewer.layers[0].contrast_limits = (0, 1000)
     widget.ortho.ras = apply_affine(AFFINE, (7, 10, 7))
     if where == "main":
@@ -163,6 +168,12 @@ def test_wheel_and_keys_step_slices_towards_the_head(
     assert moved() == [0, 0, 0]
     for key, expected in (
         ("PageUp", [0, 0, 2]),
+        ("PageDown", [0, 0, 0]),
+        ("Plus", [0, 0, 2]),
+        ("Equal", [0, 0, 4]),
+        ("Minus", [0, 0, 2]),
+        ("Comma", [0, 0, 0]),
+        ("Period", [0, 0, 2]),
         ("PageDown", [0, 0, 0]),
         ("Up", [0, 2, 0]),
         ("Left", [2, 2, 0]),
@@ -244,6 +255,7 @@ def test_the_crosshair_goes_through_the_cursor_with_a_gap(
 def test_what_is_painted_in_one_view_is_in_all_and_can_be_undone(
     widget: OrthoWidget, viewer: Any, settle: Callable[[], None]
 ) -> None:
+    widget.ortho.options.volume = True
     image = viewer.layers[0]
     labels = viewer.add_labels(
         np.zeros(image.data.shape, dtype=np.uint8),
@@ -279,7 +291,7 @@ def test_a_picture_of_the_views_has_the_mark_in_each(
     viewer.layers[0].contrast_limits = (0, 1000)
     settle()
 
-    pixels = ortho.picture(viewer, tmp_path / "views.png")
+    pixels = views.picture(viewer, tmp_path / "views.png")
 
     for view in ("axial", "coronal", "sagittal"):
         at = on_canvas(widget, view, widget.ortho.ras)
@@ -302,15 +314,15 @@ def test_a_script_opens_finds_and_asks(make_napari_viewer: Any) -> None:
     assert ortho.ortho_of(viewer) is None
     assert ortho.side_viewers(viewer) == []
     with pytest.raises(LayerError, match="not open"):
-        ortho.picture(viewer)
+        views.picture(viewer)
     volume = marked(AFFINE)
     viewer.add_layer(Layer.create(*layer_data(volume)[0]))
     heard: list[Any] = []
     ortho.cursor_of(viewer).moved.connect(heard.append)
 
-    shown = ortho.show(viewer, apply_affine(AFFINE, (3, 5, 7)))
+    shown = views.show(viewer, apply_affine(AFFINE, (3, 5, 7)))
 
-    assert ortho.show(viewer) is shown is ortho.ortho_of(viewer)
+    assert views.show(viewer) is shown is ortho.ortho_of(viewer)
     assert len(ortho.side_viewers(viewer)) == 4
     np.testing.assert_allclose(heard[-1], apply_affine(AFFINE, (3, 5, 7)))
     ortho.cursor_of(viewer).moved.disconnect(heard.append)
@@ -321,7 +333,8 @@ def test_it_lives_with_whatever_is_opened(
     make_napari_viewer: Any, settle: Callable[[], None]
 ) -> None:
     viewer = make_napari_viewer(show=True)
-    shown = ortho.show(viewer)
+    viewer.window._qt_window.resize(900, 650)
+    shown = views.show(viewer)
     settle()
     viewer.add_image(np.zeros((20, 30)))
     settle()
@@ -342,6 +355,9 @@ def test_it_lives_with_whatever_is_opened(
     settle()
 
 
+_MOUSE = ("drag", "move", "wheel", "double_click")
+
+
 @pytest.mark.timeout(600)
 def test_opened_and_closed_often_nothing_grows(viewer: Any, qtbot: Any, openings: int) -> None:
     def counted() -> tuple[int, ...]:
@@ -350,6 +366,7 @@ def test_opened_and_closed_often_nothing_grows(viewer: Any, qtbot: Any, openings
         groups += [layer.events for layer in viewer.layers]
         return (
             *(sum(len(e.callbacks) for e in (g, *g.emitters.values())) for g in groups),
+            *(len(getattr(viewer, f"mouse_{name}_callbacks")) for name in _MOUSE),
             len(QApplication.topLevelWidgets()),
             len(QtViewer._instances),
         )
@@ -361,7 +378,7 @@ def test_opened_and_closed_often_nothing_grows(viewer: Any, qtbot: Any, openings
             gc.collect()
             qtbot.wait(300)
             before = counted()
-        shown = ortho.show(viewer)
+        shown = views.show(viewer)
         shown.cursor.step(0, 1)
         viewer.window.remove_dock_widget(open_on(viewer).native)  # type: ignore[union-attr]
         del shown
@@ -373,7 +390,7 @@ def test_opened_and_closed_often_nothing_grows(viewer: Any, qtbot: Any, openings
 
 def test_its_dock_stays_in_the_window(viewer: Any, qtbot: Any) -> None:
     """In a window of their own Qt gives the canvases empty contexts."""
-    ortho.show(viewer)
+    views.show(viewer)
     qtbot.wait(50)
     dock = open_on(viewer).native.parent()  # type: ignore[union-attr]
 
@@ -381,3 +398,73 @@ def test_its_dock_stays_in_the_window(viewer: Any, qtbot: Any) -> None:
     assert not dock.features() & dock.DockWidgetFeature.DockWidgetMovable
     assert dock.features() & dock.DockWidgetFeature.DockWidgetClosable
     assert not dock.titleBarWidget().float_button.isVisible()
+
+
+def test_layers_that_come_and_go_leave_the_cursor_and_the_user_moves_it(
+    widget: OrthoWidget, viewer: Any
+) -> None:
+    """The window's sliders round and clip when their ranges change."""
+    wanted = (-18.3, 7.7, 19.4)
+    widget.ortho.ras = wanted
+    heard: list[Any] = []
+    widget.ortho.cursor.moved.connect(heard.append)
+
+    plain = viewer.add_image(np.zeros((40, 50, 60)), scale=(3, 3, 3), units=("mm",) * 3)
+    plain.translate = (-5.3, 2.0, 7.0)
+    frames = viewer.add_image(np.zeros((3, 8, 9, 10)), units=("s", "mm", "mm", "mm"))
+    viewer.layers.remove(frames)
+    viewer.layers.remove(plain)
+
+    assert (widget.ortho.ras, heard) == (wanted, [])
+    at = np.array(napari_medvol.from_ras(viewer, wanted))
+    np.testing.assert_allclose(viewer.dims.point, at, atol=1.0)
+    viewer.dims.set_current_step(0, 2)
+    assert heard == [widget.ortho.ras]
+    assert widget.ortho.ras[:2] == wanted[:2]
+    assert widget.ortho.ras[2] == pytest.approx(-viewer.dims.point[0])
+
+
+def test_windows_are_dragged_and_chosen_over_a_view_while_the_viewer_lets_them(
+    widget: OrthoWidget, viewer: Any, settle: Callable[[], None]
+) -> None:
+    layer, native = viewer.layers[0], canvas_of(widget, "sagittal")
+    layer.contrast_limits = (0, 500)
+    place = widget.ortho.ras
+    end_drags, end_keys = drag_windows(viewer), bind_window_keys(viewer)
+
+    shift_drag(native, QPoint(50, 25))
+    assert layer.contrast_limits == pytest.approx([0, 600])
+    assert widget.ortho.models["axial"].layers[0].contrast_limits == layer.contrast_limits
+    assert widget.ortho.ras == place
+    opened = record_of(layer).limits  # type: ignore[union-attr]
+    QTest.keyClick(native, Qt.Key.Key_0)
+    assert layer.contrast_limits == pytest.approx(opened)
+
+    end_drags()
+    end_keys()
+    layer.contrast_limits = (0, 500)
+    shift_drag(native, QPoint(50, 25))
+    QTest.keyClick(native, Qt.Key.Key_0)
+    assert layer.contrast_limits == [0, 500]
+
+
+def shift_drag(native: Any, by: QPoint) -> None:
+    left, shift = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier
+    start = QPoint(60, 60)
+    QTest.mousePress(native, left, shift, start)
+    at = QPointF(start + by)
+    on_screen = QPointF(native.mapToGlobal(start + by))
+    none = Qt.MouseButton.NoButton
+    moved = QMouseEvent(QEvent.Type.MouseMove, at, on_screen, none, left, shift)
+    QApplication.sendEvent(native, moved)
+    QTest.mouseRelease(native, left, shift, start + by)
+
+
+def test_every_view_keeps_a_size_that_can_be_used(widget: OrthoWidget) -> None:
+    for pane in widget.panes.values():
+        least = pane.viewer.minimumSize()
+        assert least.width() == 200
+        assert least.height() == (
+            200 if QApplication.primaryScreen().size().height() > 800 else 120
+        )
+    assert widget.native.minimumHeight() > 2 * widget.panes["axial"].viewer.minimumHeight()

@@ -70,16 +70,14 @@ def write_caption(model: ViewerModel, plane: Plane, ras: Point, layer: Layer | N
     overlays = model.canvas.overlays
     turn = turn_of_layer(layer)
     if layer is None or turn is None:
-        texts = caption(plane, ras), caption(plane, ras, short=True)
+        texts = [caption(plane, ras), caption(plane, ras, short=True)]
     else:
         affine = _as_shown(layer)
-        texts = (
-            own_caption(plane, affine, turn, ras),
-            own_caption(plane, affine, turn, ras, short=True),
-        )
+        short = own_caption(plane, affine, turn, ras, short=True)
+        texts = [own_caption(plane, affine, turn, ras), short, short.partition(" · ")[0]]
     room = model.canvas.size[1] / 2 - _HALF_LETTERS
     fitting = [text for text in texts if _SIGN * len(text) <= room]
-    overlays["medvol_caption"].text = fitting[0] if fitting else texts[1]
+    overlays["medvol_caption"].text = fitting[0] if fitting else texts[-1]
     overlays["medvol_caption"].visible = min(model.canvas.size) >= _LEAST
 
 

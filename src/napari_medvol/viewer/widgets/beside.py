@@ -1,6 +1,7 @@
 """Docks beside a large one: a column next to it, not slices of its height."""
 
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -16,7 +17,8 @@ class Beside(QObject):
     """Keeps docks that are opened in the area of one dock in a column beside it.
 
     napari puts one dock below another, and a few of them leave each a stripe. Where a user
-    drags a dock, there it stays; docks in tabs are left alone.
+    drags a dock, there it stays; docks in tabs are left alone, and so is the window of a screen
+    that is too narrow for one column more.
 
     Parameters
     ----------
@@ -27,14 +29,15 @@ class Beside(QObject):
 
     def __init__(self, dock: QDockWidget, window: QMainWindow) -> None:
         super().__init__(dock)
-        self._dock, self._window = weakref.ref(dock), weakref.ref(window)
+        self._dock: Callable[[], QDockWidget | None] = weakref.ref(dock)
+        self._window = weakref.ref(window)
         self._placed: list[weakref.ReferenceType[QDockWidget]] = []
         window.installEventFilter(self)
         self._take_place()
 
     def end(self) -> None:
         """Leave the window alone."""
-        window = self._window()
+        window, self._dock = self._window(), _nothing
         if window is not None:
             window.removeEventFilter(self)
 
@@ -43,9 +46,20 @@ class Beside(QObject):
         if event is not None and event.type() == QEvent.Type.ChildAdded:
             child = event.child()
             if isinstance(child, QDockWidget):
-                reference = weakref.ref(child)
-                QTimer.singleShot(0, lambda: self._put_beside(reference()))
+                self._when_shown(child)
         return False
+
+    def _when_shown(self, other: QDockWidget) -> None:
+        """Put a dock into the column once it has its place in the window."""
+        reference = weakref.ref(other)
+
+        def once(is_visible: bool) -> None:
+            shown = reference()
+            if is_visible and shown is not None:
+                shown.visibilityChanged.disconnect(once)
+                QTimer.singleShot(0, lambda: self._put_beside(reference()))
+
+        other.visibilityChanged.connect(once)
 
     def _take_place(self) -> None:
         """Send the docks that were there first into the column."""
@@ -59,6 +73,8 @@ class Beside(QObject):
             if dock is None or window is None or other not in self._others():
                 return
             placed = [reference() for reference in self._placed]
+            if not self._has_room(window, other):
+                return
             column = [one for one in self._others() if one in placed and one is not other]
             if column:
                 window.splitDockWidget(column[-1], other, Qt.Orientation.Vertical)
@@ -67,6 +83,14 @@ class Beside(QObject):
             widths = [round(_SHARE * window.width()), _COLUMN]
             window.resizeDocks([dock, other], widths, Qt.Orientation.Horizontal)
             self._placed.append(weakref.ref(other))
+
+    def _has_room(self, window: QMainWindow, other: QDockWidget) -> bool:
+        """Return whether a further column leaves the window on its screen."""
+        screen = window.screen()
+        if self._placed or screen is None:
+            return True
+        least = window.minimumSizeHint().width() + other.minimumSizeHint().width()
+        return least <= max(screen.availableGeometry().width(), window.width())
 
     def _others(self) -> list[QDockWidget]:
         """Return the docks that share the area, in the order in which they came."""
@@ -81,3 +105,7 @@ class Beside(QObject):
             and window.dockWidgetArea(one) == area
             and not (one.isHidden() or one.isFloating() or window.tabifiedDockWidgets(one))
         ]
+
+
+def _nothing() -> None:
+    """Stand in for a dock that is gone."""
