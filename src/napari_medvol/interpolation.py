@@ -132,15 +132,21 @@ class _Flat:
             weights.append((at - below).astype(real))
             steps.append(step if n > 1 else 0)
             place += below * step
-        return self._between(place, weights, steps, real)
+        return self._between(place, weights, steps, real, 0)
 
     def _between(
-        self, place: NDArray[np.intp], weights: list[Array], steps: list[int], real: Any
+        self,
+        place: NDArray[np.intp],
+        weights: list[Array],
+        steps: list[int],
+        real: Any,
+        first: int,
     ) -> Array:
         if not weights:
-            return self._row.take(place).astype(real)
-        low = self._between(place, weights[1:], steps[1:], real)
-        high = self._between(place + steps[0], weights[1:], steps[1:], real)
+            # The neighbour of each is at the same place in a row that begins later.
+            return self._row[first:].take(place).astype(real)
+        low = self._between(place, weights[1:], steps[1:], real, first)
+        high = self._between(place, weights[1:], steps[1:], real, first + steps[0])
         high -= low
         high *= weights[0]
         high += low
