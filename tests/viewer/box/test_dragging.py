@@ -8,11 +8,14 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from vispy.app import use_app
+from vispy.scene import SceneCanvas
 
 import napari_medvol
 import napari_medvol as mv
 from napari_medvol import affines
 from napari_medvol.viewer import ortho
+from napari_medvol.viewer.box.drawing import Outline
 from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.widgets.crop import CropWidget
 from napari_medvol.views.boxes import Box
@@ -123,6 +126,7 @@ def test_a_side_of_an_askew_box_moves_the_face_it_belongs_to(viewer: Any) -> Non
     affine = rotated(affine_along("LPS", (1, 1, 1)), 20, (0, 0, 1))
     show(viewer, [numbered((40, 44, 36), affine=affine)])
     panel = opened(viewer)
+    look_at(viewer, place(panel, (39.5, 22, 18)), place(panel, (19.5, 22, 18)), 120)
     drag(
         viewer,
         pixel(viewer, panel, (39.5, 22, 18)),
@@ -157,6 +161,20 @@ def test_the_box_is_drawn_and_gone_when_the_widget_closes_and_is_never_a_layer(
     assert viewer.mouse_drag_callbacks == [] or all(
         "BoxOnCanvas" not in repr(one) for one in viewer.mouse_drag_callbacks
     )
+
+
+@pytest.mark.usefixtures("qapp")
+def test_a_canvas_that_qt_deleted_first_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a script ends with the window open."""
+    canvas = SceneCanvas(app=use_app("pyqt6"), show=False)
+    outline = Outline(canvas.central_widget.add_view().scene)
+    touched: list[Any] = []
+    monkeypatch.setattr(canvas, "update", lambda *_: touched.append(canvas))
+    canvas.native.deleteLater()
+    settle()
+
+    outline.remove()
+    assert touched == []
 
 
 def test_the_seeds_crop_is_dragged_applied_saved_and_read_by_nibabel(
