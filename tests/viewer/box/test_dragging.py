@@ -218,10 +218,7 @@ def test_the_seeds_crop_is_dragged_applied_saved_and_read_by_nibabel(
     assert not layer.visible
 
 
-REAL = {
-    "straight": "data/nii_example_ct_sm/example_ct_sm.nii.gz",
-    "oblique": "data/nii_CT_pitch/CT_pitch.nii.gz",
-}
+REAL = {"oblique": "data/nii_CT_pitch/CT_pitch.nii.gz"}
 
 
 def scan_file(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
