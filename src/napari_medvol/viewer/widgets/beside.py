@@ -33,7 +33,8 @@ class Beside(QObject):
         self._window = weakref.ref(window)
         self._placed: list[weakref.ReferenceType[QDockWidget]] = []
         window.installEventFilter(self)
-        self._take_place()
+        # Later: a dock that was just added is not shown yet.
+        QTimer.singleShot(0, self._take_place)
 
     def end(self) -> None:
         """Leave the window alone."""
