@@ -60,6 +60,10 @@ class CursorWidget(Panel):
         #: Whether the mouse moved after the cursor did: what moved last is shown.
         self._mouse_leads = False
         self._look_again: Callable[[], None] = self.refresh
+        #: Fires once the viewer has taken a layer in, or let it go; ends with the widget.
+        self._soon = QTimer(self.native)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self.refresh)
         self._later = QTimer(self.native)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._look)
@@ -173,8 +177,7 @@ class CursorWidget(Panel):
             self._show_world(self._cursor_point())
 
     def _on_layers(self, event: Any = None) -> None:
-        # Once the viewer has taken the layer in, or let it go.
-        QTimer.singleShot(0, self.refresh)
+        self._soon.start(0)
 
     def _is_seen(self) -> bool:
         # Not docked yet counts: a script shows it at a point and reads its rows.
