@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,7 +21,6 @@ from napari_medvol.viewer.ortho.lettering import (
     write_letters,
 )
 from napari_medvol.viewer.ortho.mirror import Mirror
-from napari_medvol.viewer.ortho.opened import enter
 from napari_medvol.viewer.painting import make_paintable
 from napari_medvol.viewer.places import from_ras
 from napari_medvol.viewer.planes import plane_order
@@ -45,6 +46,9 @@ _AROUND: Final = 0.05
 
 #: Share by which zoom and centre may differ from a fit and still be one.
 _AS_FITTED: Final = 1e-6
+
+#: The views of each viewer that has them; closed ones may be among them.
+OPENED: Final[WeakKeyDictionary[Any, weakref.ReferenceType[Ortho]]] = WeakKeyDictionary()
 
 
 @dataclass
@@ -132,7 +136,7 @@ class Ortho:
         self._orient()
         self._stand()
         self.fit()
-        enter(self)
+        OPENED[self.viewer] = weakref.ref(self)
 
     @property
     def ras(self) -> Point:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import weakref
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
+
+from napari_medvol.viewer.ortho.models import OPENED, Ortho
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_medvol.viewer.ortho.models import Ortho
-
-_opened: WeakKeyDictionary[Any, weakref.ReferenceType[Ortho]] = WeakKeyDictionary()
-
 
 def ortho_of(viewer: ViewerModel) -> Ortho | None:
     """Return the Ortho views of a viewer, or None where they are not open."""
-    held = _opened.get(getattr(viewer, "__wrapped__", viewer))
+    held = OPENED.get(getattr(viewer, "__wrapped__", viewer))
     ortho = None if held is None else held()
     return None if ortho is None or ortho.is_closed else ortho
 
@@ -30,8 +26,3 @@ def side_viewers(viewer: ViewerModel) -> list[ViewerModel]:
     if ortho is None:
         return []
     return [ortho.models[view] for view in ("axial", "coronal", "sagittal", "volume")]
-
-
-def enter(ortho: Ortho) -> None:
-    """Let the Ortho views of a viewer be found until they are closed."""
-    _opened[ortho.viewer] = weakref.ref(ortho)
