@@ -26,7 +26,7 @@ settings.load_profile("ci")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let people ask how often widgets are opened and closed: growth shows after a few times."""
-    parser.addoption("--openings", type=int, default=8, help="how often a widget is opened (50)")
+    parser.addoption("--openings", type=int, default=5, help="how often a widget is opened (50)")
 
 
 @pytest.fixture

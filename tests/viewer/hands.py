@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,21 @@ def look_at(model: Any, one: Any, other: Any, pixels: float) -> None:
     camera.zoom = pixels / np.abs(points[1] - points[0])[shown].max()
     camera.center = (0.0, *np.mean(points, axis=0)[shown])
     settle(0.05)
+
+
+def come_to_rest(model: Any, quiet_s: float = 0.4, at_most_s: float = 15.0) -> None:
+    """Wait until docks have their places: pixels of points stay the same from now on."""
+    end = time.monotonic() + at_most_s
+    seen, since = None, time.monotonic()
+    while time.monotonic() < end:
+        settle(0.05)
+        camera = model.scene.camera
+        now = (canvas_of(model).view.rect.size, tuple(camera.center), camera.zoom)
+        if now != seen:
+            seen, since = now, time.monotonic()
+        elif time.monotonic() - since > quiet_s:
+            return
+    raise AssertionError(f"the canvas did not come to rest: {seen}")
 
 
 def mouse(model: Any, kind: QEvent.Type, at: Place, held: bool, keys: Any = None) -> None:

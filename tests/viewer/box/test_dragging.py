@@ -20,7 +20,7 @@ from napari_medvol.viewer.opening import show
 from napari_medvol.viewer.widgets.crop import CropWidget
 from napari_medvol.views.boxes import Box
 from tests.phantoms.volumes import affine_along, numbered, rotated
-from tests.viewer.hands import Place, drag, look_at, pixel_of, press_and_let_go
+from tests.viewer.hands import Place, come_to_rest, drag, look_at, pixel_of, press_and_let_go
 from tests.viewer.scenes import PLANES, settle
 
 SEED = np.array(
@@ -100,8 +100,8 @@ def test_the_box_is_dragged_in_an_ortho_view_and_the_cursor_stays(viewer: Any) -
     show(viewer, [numbered((40, 44, 36), affine=affine_along("LPS", (1, 1, 1)))])
     panel = opened(viewer)
     views = napari_medvol.ortho_views(viewer)
-    settle(0.6)
     model = views.models["coronal"]
+    come_to_rest(model)
     at = views.ras
 
     drag(
@@ -269,7 +269,8 @@ def test_what_is_dragged_in_any_view_is_saved_as_nibabel_slices_it(
     (layer,) = mv.open(viewer, path)
     panel = opened(viewer)
     views = napari_medvol.ortho_views(viewer)
-    settle(0.6)
+    come_to_rest(viewer)
+    come_to_rest(views.models["sagittal"])
     start = [0, 0, 0]
     # The voxel axes of all these scans run along R, A and S, nearly.
     for number, (plane, model, shown) in enumerate(

@@ -36,8 +36,8 @@ from napari_medvol.viewer.overlaying import overlay
 from napari_medvol.viewer.widgets.align import AlignWidget
 from napari_medvol.volume import Step, Volume
 from tests.phantoms.volumes import affine_along
+from tests.viewer.hands import come_to_rest, look_at, pixel_of
 from tests.viewer.hands import drag as drag_by_hand
-from tests.viewer.hands import look_at, pixel_of
 from tests.viewer.scenes import (
     CT,
     ODD,
@@ -246,7 +246,7 @@ def test_a_hand_moves_and_turns_it_on_the_canvas_live_and_it_is_saved(
     model = viewer if where != "ortho" else napari_medvol.ortho_views(viewer).models["sagittal"]
     if model is viewer:
         viewer.dims.order = PLANES[where]
-    settle(0.5)
+    come_to_rest(model)
     before = volume_of(layer)
     one, other = {"axial": (0, 1), "coronal": (0, 2), "ortho": (1, 2)}[where]
     here = np.array(centre_of(before))
