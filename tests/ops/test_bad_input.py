@@ -25,6 +25,8 @@ LABELS = Volume(
     np.arange(60, dtype=np.uint8).reshape(3, 4, 5), CT.affine, kind="labels", name="CT"
 )
 NAN = [[float("nan")] * 4] * 4
+COMPLEX = Volume(BOLD.data + 1j, CT.affine, BOLD.axes, name="CT")
+TINY = np.diag([1e-30, 1e-30, 1e-30, 1.0]).tolist()
 FLAT = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]]
 
 
@@ -96,6 +98,12 @@ def _refusal(name: str, params: dict[str, Any]) -> StepError | None:
         (LABELS, Step("slab", {"axis": 0, "n": 2}), "the mean of labels 2 and 4 is no label"),
         (LABELS, Step("window", {"center": 2, "width": 3}), "names of regions"),
         (REAL, Step("as_kind", {"kind": "labels"}), "no whole numbers, so they name no regions"),
+        (COMPLEX, Step("slab", {"axis": 0, "n": 2, "how": "max"}), "complex values have no order"),
+        (COMPLEX, Step("over_frames", {"how": "min"}), "complex values have no order, so no min"),
+        (COMPLEX, Step("over_frames", {"how": "median"}), "complex values have no order"),
+        (CT, Step("world_aligned", {"zooms": 1e9}), r"1e\+09 mm is beyond 10 times the volume's"),
+        (CT, Step("move", {"matrix": TINY}), "voxels would be 1e-30 × 2e-30 × 3e-30 mm, beyond"),
+        (CT, Step("set_origin", {"origin": (1e300, 0, 0)}), r"lie 1e\+300 mm from the origin"),
         (REAL, Step("rescale", {"dtype": "int64"}), "int64 has more values than float64"),
     ],
 )  # fmt: skip

@@ -222,3 +222,11 @@ def test_numbers_that_are_names_are_not_calculated_with(operation: Any) -> None:
         operation(labels)
     with pytest.raises(StepError, match="complex"):
         operation(Volume(np.ones((2, 2, 2)) * 1j, np.eye(4)))
+
+
+def test_greys_of_what_is_not_finite_are_those_that_are_documented() -> None:
+    values = np.array([[[np.nan, -np.inf, np.inf, 25.0, 100.0]]])
+    volume = Volume(values, np.eye(4))
+
+    for made in (rescale(volume, 0, 100), window(volume, 50.5, 101)):
+        np.testing.assert_array_equal(np.asarray(made.data)[0, 0], [0, 0, 255, 64, 255])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 VALUES_HELP: Final = """Change what voxels hold: type, range, window, scale, labels or image.
 
     One change at a time; a recipe does several. What would be lost is refused, or said.
+    --rescale and --window set what is beyond their ends to the ends, and NaN to the lowest.
 
     \b
     napari-medvol values ct.nii.gz float.nii.gz --type float32

@@ -136,7 +136,7 @@ def over_frames(
     Raises
     ------
     StepError
-        If there is no such axis or way.
+        If there is no such axis or way, or complex values are to be put in order.
     """
     number, _ = _axis("over_frames", volume, axis)
     reduce = _reduction("over_frames", volume, how)
@@ -189,7 +189,7 @@ def slab(
     Raises
     ------
     StepError
-        If the numbers make no slab.
+        If the numbers make no slab, or complex values are to be put in order.
     """
     axis, n = whole("slab", volume, "axis", axis), whole("slab", volume, "n", n)
     every = n if step is None else whole("slab", volume, "step", step)
@@ -284,6 +284,9 @@ def _reduction(op: str, volume: Volume, how: str) -> Callable[..., Array]:
     if volume.kind == "labels" and how not in ("min", "max"):
         why = f"the {how} of labels 2 and 4 is no label"
         raise StepError(what, why, "Take min or max, or take it for an image first (as_kind)")
+    if volume.dtype.kind == "c" and how in ("min", "max", "median"):
+        why = f"complex values have no order, so no {how}"
+        raise StepError(what, why, "Take a part of them first")
     return _REDUCTIONS[how]
 
 

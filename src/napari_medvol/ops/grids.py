@@ -52,10 +52,6 @@ def resized_grid(volume: Volume, zooms: Any) -> Grid:
     """Return the grid along the same axes, about the same centre, with voxels of `zooms` mm."""
     sizes = sizes_of("resize", volume, zooms)
     extent = np.asarray(volume.shape[:3]) * affines.zooms(volume.affine)
-    if sizes.max() > _WIDEST * extent.max():
-        why = f"a voxel of {sizes.max():g} mm is beyond {_WIDEST} times the volume's"
-        why += f" {extent.max():g} mm"
-        raise StepError(f"resize {volume.name!r}", why, "Give smaller voxel sizes, mm")
     shape = [max(1, round(float(n))) for n in extent / sizes]
     return shape, centred_grid(volume.affine, volume.shape, sizes, shape)
 
@@ -115,10 +111,15 @@ def world_aligned_grid(volume: Volume, zooms: Any = None) -> Grid:
 
 
 def sizes_of(op: str, volume: Volume, given: Any) -> Matrix:
-    """Return three voxel sizes, mm, of one or three."""
+    """Return three voxel sizes, mm, of one or three; none far beyond the volume itself."""
     alone = finite_numbers((given,), 1) or finite_numbers(given, 1)
     sizes = 3 * alone if alone else finite_numbers(given, 3)
     if sizes is None or not all(1 / _LARGEST <= size <= _LARGEST for size in sizes):
         why = f"{given!r} is no voxel size"
         raise StepError(f"{op} {volume.name!r}", why, "Give one or three numbers above 0, mm")
+    longest = float((np.asarray(volume.shape[:3]) * affines.zooms(volume.affine)).max())
+    if max(sizes) > _WIDEST * longest:
+        why = f"a voxel of {max(sizes):g} mm is beyond {_WIDEST} times the volume's"
+        why += f" {longest:g} mm"
+        raise StepError(f"{op} {volume.name!r}", why, "Give smaller voxel sizes, mm")
     return np.array(sizes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,10 @@ from napari_medvol import affines
 from napari_medvol.errors import GeometryError, StepError
 from napari_medvol.report import GeometryReport
 from napari_medvol.volume import Contour, Step, Volume
+
+#: mm. Voxels of other sizes, and grids farther away, are slips; 32-bit headers lose them.
+_SIZES: Final = (1e-6, 1e6)
+_FARTHEST: Final = 1e6
 
 
 def move(volume: Volume, matrix: Sequence[Sequence[float]]) -> Volume:
@@ -27,7 +31,8 @@ def move(volume: Volume, matrix: Sequence[Sequence[float]]) -> Volume:
     Raises
     ------
     StepError
-        If it is no 4×4 matrix that can be undone.
+        If it is no 4×4 matrix that can be undone, or leads to voxel sizes or places that no
+        format holds.
     """
     motion = _checked(volume, matrix)
     return _moved(volume, Step("move", {"matrix": motion.tolist()}), motion)
@@ -45,7 +50,7 @@ def set_origin(volume: Volume, origin: Sequence[float]) -> Volume:
     Raises
     ------
     StepError
-        If it is not three finite numbers.
+        If it is not three finite numbers, or farther away than formats hold.
     """
     point = _point("set_origin", volume, origin)
     motion = _translation(point - volume.affine[:3, 3])
@@ -67,7 +72,7 @@ def align_centres(volume: Volume, centre: Sequence[float]) -> Volume:
     Raises
     ------
     StepError
-        If it is not three finite numbers.
+        If it is not three finite numbers, or farther away than formats hold.
     """
     point = _point("align_centres", volume, centre)
     motion = _translation(point - centre_of(volume))
@@ -80,15 +85,39 @@ def centre_of(volume: Volume) -> NDArray[np.float64]:
 
 
 def _moved(volume: Volume, step: Step, motion: NDArray[np.float64]) -> Volume:
+    with np.errstate(over="ignore", invalid="ignore"):  # refused in words
+        affine = motion @ volume.affine
+        _refuse_unholdable(step.op, volume, affine)
     contours = tuple(
         Contour(c.value, c.kind, affines.apply_affine(motion, c.points)) for c in volume.contours
     )
     return volume.derive(
         step,
-        affine=motion @ volume.affine,
+        affine=affine,
         contours=contours,
         report=moved_report(volume.report, motion),
     )
+
+
+def _refuse_unholdable(op: str, volume: Volume, affine: NDArray[np.float64]) -> None:
+    sizes, before = affines.zooms(affine), affines.zooms(volume.affine)
+    ends = affines.corners(volume.shape)
+    farthest, was = (
+        float(np.abs(affines.apply_affine(grid, ends)).max()) for grid in (affine, volume.affine)
+    )
+    low, high = _SIZES
+    is_size = (sizes >= low) & (sizes <= high)
+    why, fix = "", ""
+    # What a file brought along is its own affair: a small step does not make it.
+    if not (is_size | np.isclose(sizes, before, rtol=1e-6, atol=0)).all():
+        said = " × ".join(f"{size:g}" for size in sizes)
+        why = f"its voxels would be {said} mm, beyond the {low:g} to {high:g} mm of any scan"
+        fix = "Give a matrix in mm whose scales are near 1"
+    elif not farthest <= max(_FARTHEST, 2 * was):
+        why = f"it would lie {farthest:g} mm from the origin, beyond {_FARTHEST:g} mm"
+        fix = "Give millimetres, RAS+"
+    if why:
+        raise StepError(f"{op} {volume.name!r}", why, fix)
 
 
 def moved_report(report: GeometryReport, motion: NDArray[np.float64]) -> GeometryReport:

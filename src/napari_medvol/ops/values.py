@@ -210,7 +210,8 @@ def rescale(
 ) -> Volume:
     """Spread the values from `low` to `high` over the whole range of an integer type.
 
-    Values beyond are set to its ends. The unit is gone afterwards.
+    Values beyond are set to its ends, infinite ones too; NaN, which no integer stands for,
+    becomes the lowest. The unit is gone afterwards.
 
     Parameters
     ----------
@@ -261,6 +262,7 @@ def window(volume: Volume, center: float, width: float, *, progress: Tell = unhe
     """Bake a display window in: 0 to 255, as a screen shows it.
 
     PS3.3 C.11.2.1.2.1, LINEAR: the first grey above 0 lies at ``center − 0.5 − (width − 1) / 2``.
+    NaN becomes 0, black; infinite values 0 or 255.
 
     Parameters
     ----------

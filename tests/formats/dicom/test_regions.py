@@ -223,6 +223,30 @@ def test_a_structure_set_finds_the_image_beside_it(tmp_path: Path) -> None:
     assert labels.report.warnings == ()
 
 
+def test_a_series_that_is_asked_for_comes_without_the_regions_of_others(tmp_path: Path) -> None:
+    from napari_medvol import Recipe
+
+    write_ct(tmp_path)
+    write_structures(tmp_path / "rs.dcm", {"a": [("CLOSED_PLANAR", square(9, -2, 2))]})
+    ct, labels = read(tmp_path)
+    image_uid, regions_uid = (
+        next(row.value for row in one.header if row.name == "SeriesInstanceUID")
+        for one in (ct, labels)
+    )
+
+    (alone,) = read(tmp_path, series=image_uid)
+    (regions,) = read(tmp_path, series=regions_uid)
+
+    assert (alone.kind, regions.kind) == ("image", "labels")
+    # The image is not given, but its grid is.
+    np.testing.assert_array_equal(regions.affine, ct.affine)
+    np.testing.assert_array_equal(regions.data, labels.data)
+    for one in (ct, labels, alone, regions):
+        names: dict[str, Any] = {}
+        exec(Recipe.of(one).to_python(), names)
+        assert names["volume"].kind == one.kind
+
+
 def test_a_structure_set_without_its_image_gets_a_grid_of_its_own(tmp_path: Path) -> None:
     contours = [("CLOSED_PLANAR", square(z, -5, 5)) for z in (0.0, 3.0, 6.0)]
     write_structures(tmp_path / "rs.dcm", {"a": contours})

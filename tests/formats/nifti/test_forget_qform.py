@@ -60,3 +60,11 @@ def test_where_it_would_lose_the_place_it_is_refused(tmp_path: Path) -> None:
         forget_qform(volume)
     with pytest.raises(StepError, match="not come from a NIfTI"):
         forget_qform(numbered((2, 2, 2)))
+
+
+def test_a_volume_that_its_qform_places_elsewhere_than_its_sform_is_refused(
+    tmp_path: Path,
+) -> None:
+    (volume,) = mv.read(source(tmp_path / "a.nii"), form="qform")
+    with pytest.raises(StepError, match=r"placed by its qform.*differ by up to 4\.37 mm"):
+        forget_qform(volume)

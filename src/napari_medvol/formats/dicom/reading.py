@@ -33,7 +33,8 @@ _ALWAYS_THERE: Final = ("real", "float", "stored")
 def read(paths: Sequence[Path], choices: Choices, progress: Progress = unheard) -> list[Volume]:
     """Return the volumes that DICOM files make, in the order of their series numbers.
 
-    Segmentations and structure sets come after the images, as labels.
+    Segmentations and structure sets come after the images, as labels. Where series are asked
+    for, so are theirs: regions of a series that was not asked for are left out.
 
     Parameters
     ----------
@@ -55,18 +56,19 @@ def read(paths: Sequence[Path], choices: Choices, progress: Progress = unheard) 
     usable = [header for header in found.headers if not header.problem or header.pixels]
     refused: list[ReadError] = []
     alone = bool(structures) and all(header.problem for header in usable)
-    if alone:
-        volumes = _images_beside(structures, choices)
-    elif any(not header.problem for header in usable):
-        volumes = _images(_chosen(usable, choices), choices, refused)
-    else:
+    if not alone and all(header.problem for header in usable):
         raise _nothing(paths, found)
+    asked = _chosen([*usable, *structures], choices)
+    drawn = [header for header in asked if is_structure_set(header)]
+    shown = [] if alone else [header for header in asked if not is_structure_set(header)]
+    volumes = _images(shown, choices, refused) if shown else []
+    grids = _grids(drawn, shown, [] if alone else usable, choices) if drawn else []
     regions = [
         region
-        for header in structures
-        for region in _or_refused(partial(read_structures, header, volumes), refused)
+        for header in drawn
+        for region in _or_refused(partial(read_structures, header, [*volumes, *grids]), refused)
     ]
-    opened = regions if alone else [*volumes, *regions]
+    opened = [*volumes, *regions]
     if not opened:
         raise refused[0] if refused else _nothing(paths, found)
     told = _with_findings(opened, [*_about_the_rest(found), *_said(refused)])
@@ -127,6 +129,17 @@ def _frames(header: Header, choices: Choices, alike: Alike) -> list[Frame]:
 
 def _has_pixels(frames: Sequence[Frame]) -> bool:
     return any(not frame.header.problem for frame in frames)
+
+
+def _grids(
+    drawn: Sequence[Header], shown: Sequence[Header], usable: Sequence[Header], choices: Choices
+) -> list[Volume]:
+    """Return images that were not asked for, whose grids regions may want all the same."""
+    if not usable:
+        return _images_beside(drawn, choices)
+    known = set(map(id, shown))
+    rest = [header for header in usable if id(header) not in known]
+    return _images(rest, replace(choices, value="real"), []) if rest else []
 
 
 def _images_beside(structures: Sequence[Header], choices: Choices) -> list[Volume]:

@@ -154,8 +154,9 @@ def _set_place(
     if native is not None and choices.codes == "auto" and _is_in_place(volume, native):
         return ()
     factor = _LENGTHS.get(int(header["xyzt_units"]) & 0x07, 1.0)
-    qform, sform = _matrices(volume, native)
-    q_code, s_code, notes = _codes(native, volume, choices)
+    q_code, s_code, qform, notes = _forms(native, volume, choices)
+    # Readers go by the sform if it has a code, else by the qform: that one is the volume's place.
+    sform = np.asarray(volume.affine)
     is_orthogonal = _is_orthogonal(qform)
     if q_code and not is_orthogonal:
         if choices.codes != "auto":
@@ -170,13 +171,28 @@ def _set_place(
         kept = affines.corner_displacement(said, qform, volume.shape)
         if kept > _QFORM_WITHIN:
             # The quaternion's fourth number is the root of what three of 32 bits leave of 1.
-            s_code, sform = q_code, qform
+            s_code = q_code
             notes += (f"32 bits of a qform lead {kept:.2g} mm astray: an sform was added",)
     if s_code or native is None:
         header.set_sform(_from_mm(sform, factor) if s_code else None, code=s_code)
     else:
         header["sform_code"] = 0
     return notes
+
+
+def _forms(
+    native: NiftiHeader | None, volume: Volume, choices: WriteChoices
+) -> tuple[int, int, Affine, tuple[str, ...]]:
+    """Return the codes of qform and sform, the qform in mm, and notes for people."""
+    q_code, s_code, notes = _codes(native, volume, choices)
+    if not s_code:
+        return q_code, s_code, np.asarray(volume.affine), notes
+    qform, off = _other_forms(volume, native)
+    if off > CORNERS_WITHIN:
+        if (choices.codes if isinstance(choices.codes, str) else choices.codes[1]) == "auto":
+            s_code = q_code or 2  # the sform's own code says what it led to, not what it does
+        notes += (f"the sform led {off:.4g} mm elsewhere; it was set to the place of the volume",)
+    return q_code, s_code, qform, notes
 
 
 def _is_in_place(volume: Volume, native: NiftiHeader) -> bool:
@@ -207,21 +223,24 @@ def _is_orthogonal(affine: Affine) -> bool:
     return bool(np.abs(cosines.T @ cosines - np.eye(3)).max() < _ORTHOGONAL)
 
 
-def _matrices(volume: Volume, native: NiftiHeader | None) -> tuple[Affine, Affine]:
-    """Return qform and sform in mm: a crop or a turn moves both alike, a move only one world."""
+def _other_forms(volume: Volume, native: NiftiHeader | None) -> tuple[Affine, float]:
+    """Return the qform, mm, and how far off the sform of the source lies, mm.
+
+    A crop or a turn moves both forms alike, a move only the one world there is afterwards.
+    """
     affine = np.asarray(volume.affine)
     ops = {step.op for step in volume.history}
     if native is None or not ops <= KEEPS_WORLD:
-        return affine, affine
+        return affine, 0.0
     shape = tuple(int(n) for n in native["dim"][1:4])
     grid = grid_of(native, shape, _form(volume), volume.name)
-    if grid.sform is None or grid.qform is None:
-        return affine, affine
     was = np.linalg.inv(grid.affine) @ affine
-    return (
-        affine if grid.form == "qform" else grid.qform @ was,
-        affine if grid.form == "sform" else grid.sform @ was,
-    )
+    off = 0.0
+    if grid.sform is not None and native["sform_code"] > 0:
+        off = affines.corner_displacement(grid.sform @ was, affine, volume.shape)
+    if grid.form == "qform" or grid.qform is None or grid.sform is None:
+        return affine, off
+    return grid.qform @ was, off
 
 
 def _form(volume: Volume) -> str:
