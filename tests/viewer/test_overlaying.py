@@ -403,7 +403,7 @@ def test_what_cannot_lie_over_it_is_said() -> None:
         overlay(viewer, pet, Image(np.zeros((3, 3, 3))))
     with pytest.raises(MedVolError, match="no such map"):
         overlay(viewer, pet, ct, colormap="hotter")
-    with pytest.raises(LayerError, match="5 is not below 5"):
+    with pytest.raises(LayerError, match="limits would be 5 and 5"):
         overlay(viewer, pet, ct, limits=(5, 5))
     for refused in (recolour, lambda layer: compare(viewer, layer, Comparison())):
         with pytest.raises(LayerError, match="is no overlay"):
@@ -453,6 +453,55 @@ def test_different_frames_of_reference_are_told() -> None:
     below, above = show(viewer, scans)
 
     assert [found.kind for found in overlay(viewer, above, below)] == ["frame of reference"]
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        {"threshold": np.nan},
+        {"threshold": np.inf},
+        {"threshold": 1e39},
+        {"limits": (0, 1e39)},
+        {"limits": (-3e38, 3e38)},
+        {"limits": (0, np.nan)},
+    ],
+)
+def test_a_look_that_float32_cannot_draw_is_refused_and_changes_nothing(
+    look: dict[str, Any],
+) -> None:
+    viewer, ct, pet = both()
+    before = (tuple(pet.contrast_limits), pet.colormap, pet.data)
+
+    with pytest.raises(LayerError):
+        overlay(viewer, pet, ct, **look)
+    assert laid_of(pet) is None
+    assert not is_overlay(pet)
+
+    overlay(viewer, pet, ct, limits=(0, 900), threshold=100)
+    laid, limits = laid_of(pet), tuple(pet.contrast_limits)
+    with pytest.raises(LayerError):
+        recolour(pet, **look)
+    assert laid_of(pet) is laid
+    assert tuple(pet.contrast_limits) == limits
+    separate(viewer, pet)
+    assert (tuple(pet.contrast_limits), pet.colormap) == before[:2]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"mode": "zz"}, "is unknown"),
+        ({"mode": "checkerboard", "tile": 0}, "mm above 0"),
+        ({"mode": "checkerboard", "tile": -1}, "mm above 0"),
+        ({"mode": "checkerboard", "tile": np.nan}, "mm above 0"),
+        ({"mode": "swipe", "share": 1.5}, "from 0 to 1"),
+        ({"mode": "difference", "reach": np.inf}, "above 0"),
+        ({"tile": "wide"}, "mm above 0"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_refused_in_words(wrong: dict[str, Any], why: str) -> None:
+    with pytest.raises(LayerError, match=why):
+        Comparison(**wrong)
 
 
 def test_a_real_pet_lies_over_its_ct(data: Path) -> None:

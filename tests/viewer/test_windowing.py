@@ -128,7 +128,7 @@ def test_what_has_no_window_says_so() -> None:
         with pytest.raises(LayerError, match="has no window"):
             set_window(one, Window(1, 2))
     for low, high in ((5, 5), (5, 4), (float("nan"), 1)):
-        with pytest.raises(MedVolError, match="is not below"):
+        with pytest.raises(MedVolError, match="its limits would be"):
             set_limits(layer, low, high)
     assert windowed_layer(viewer) is layer
     assert windowed_layer(ViewerModel()) is None
@@ -261,3 +261,17 @@ def test_keys_without_a_window_do_nothing() -> None:
     _, with_file = shown(ct(unit="", display=Display(windows=(Window(5, 9, "A"), Window(7, 2)))))
     assert choose_window(with_file, 2) == Window(7, 2, "window 2 of the file")
     assert choose_window(with_file, 0) == Window(5, 9, "A")
+
+
+@pytest.mark.parametrize("window", ["40/1e39", Window(0, 2e38, "", "SIGMOID"), Window(1e39, 1)])
+def test_a_window_beyond_float32_is_refused_and_changes_nothing(window: Any) -> None:
+    _, layer = shown()
+    before, colours = tuple(layer.contrast_limits), layer.colormap
+
+    with pytest.raises(MedVolError, match="pictures reach to"):
+        set_window(layer, window)
+
+    assert tuple(layer.contrast_limits) == before
+    assert layer.colormap is colours
+    with pytest.raises(MedVolError, match="pictures reach to"):
+        set_limits(layer, 0, 1e39)

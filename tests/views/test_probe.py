@@ -246,3 +246,13 @@ def test_the_table_pastes_into_a_spreadsheet() -> None:
     assert cells["layer"] == "CT of chest"
     assert (cells["unit"], cells["i"], cells["x LPS (mm)"]) == ("HU", "1.0", "-1.0")
     assert float(cells["value"]) == pytest.approx(float(volume.data[1, 2, 3]))
+
+
+@pytest.mark.parametrize("text", ["1e308 0 0 mm", "0 0 -1000001 lps"])
+def test_a_point_more_than_a_kilometre_away_is_no_place(text: str) -> None:
+    with pytest.raises(StepError, match="more than 1 km"):
+        parse_place(text)
+
+
+def test_a_point_just_within_a_kilometre_is_a_place() -> None:
+    assert parse_place("1000000 0 0 mm").numbers == (1e6, 0, 0)

@@ -174,6 +174,11 @@ def test_what_people_type_is_understood(text: str, limits: tuple[float, float]) 
         ("maximal 3 4", "is not understood"),
         ("full", "no values to count"),
         ("2-98 %", "no values to count"),
+        ("98-2 %", "from 98 % to 2 % of the values"),
+        ("50-50 %", "from 50 % to 50 %"),
+        ("-10-200 %", "from -10 % to 200 %"),
+        ("40/1e39", "pictures reach to"),
+        ("40/0", "its limits would be 40 and 40"),
     ],
 )
 def test_what_cannot_be_is_said(text: str, why: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 Mode = Literal["overlay", "blink", "checkerboard", "swipe", "difference"]
 
 MODES: Final[tuple[Mode, ...]] = ("overlay", "blink", "checkerboard", "swipe", "difference")
+
+#: mm. No field of a chessboard is larger.
+_LARGEST_TILE: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,11 @@ class Comparison:
         The edge of a wipe is vertical.
     reach : float, optional
         Differences of this size have the strongest colour.
+
+    Raises
+    ------
+    LayerError
+        If the mode is unknown, or a number is none or out of its range.
     """
 
     mode: Mode = "overlay"
@@ -43,6 +52,27 @@ class Comparison:
     share: float = 0.5
     is_vertical: bool = True
     reach: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise LayerError(
+                f"comparison {self.mode!r}", "is unknown", f"There are {', '.join(MODES)}"
+            )
+        _check_number("tile", self.tile, 0 < _number(self.tile) <= _LARGEST_TILE, "mm above 0")
+        _check_number("share", self.share, 0 <= _number(self.share) <= 1, "a number from 0 to 1")
+        if self.reach is not None:
+            is_size = 0 < _number(self.reach) < np.inf
+            _check_number("reach", self.reach, is_size, "a number above 0")
+
+
+def _number(value: Any) -> float:
+    """Return a number, NaN for what is none: no comparison with it holds."""
+    return float(value) if isinstance(value, Real) else np.nan
+
+
+def _check_number(name: str, value: Any, is_good: bool, wanted: str) -> None:
+    if not is_good:
+        raise LayerError(f"{name} of a comparison", f"{value!r} is not {wanted}", f"Give {wanted}")
 
 
 def compared(

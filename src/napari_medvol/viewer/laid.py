@@ -10,6 +10,7 @@ import numpy as np
 from napari_medvol.errors import LayerError
 from napari_medvol.viewer.colormaps import colormap_by_name, shape_colours
 from napari_medvol.viewer.comparing import Comparison
+from napari_medvol.views.windows import check_limits
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -87,7 +88,7 @@ def recolour(layer: Layer, **changes: Any) -> None:
     Raises
     ------
     LayerError
-        If the layer is no overlay.
+        If the layer is no overlay, or napari cannot draw the limits or the threshold.
     """
     laid = needed(layer)
     if laid.base is None:
@@ -98,7 +99,7 @@ def recolour(layer: Layer, **changes: Any) -> None:
         if laid.is_difference:
             reach = _reach_of(laid.shown_limits, changes.pop("limits"))
             changes["comparison"] = replace(laid.comparison, reach=reach)
-    remember(layer, replace(laid, **changes))
+    remember(layer, checked(replace(laid, **changes)))
     repaint(layer)
 
 
@@ -160,13 +161,30 @@ def _reach_of(before: Limits, after: Limits) -> float:
 def range_of(limits: Limits) -> Limits:
     """Return limits that are apart, as napari wants them."""
     low, high = float(limits[0]), float(limits[1])
-    if not (np.isfinite([low, high]).all() and low < high):
-        raise LayerError(
-            "range of the overlay",
-            f"{low:g} is not below {high:g}",
-            "Give a lower and an upper end",
-        )
+    check_limits("range of the overlay", low, high, LayerError)
     return low, high
+
+
+def checked(laid: Laid) -> Laid:
+    """Return how a layer is to be laid, if napari can draw it so.
+
+    Raises
+    ------
+    LayerError
+        If the threshold or the limits are no finite numbers, or further than float32 reaches.
+    """
+    check_limits("range of the overlay", *laid.shown_limits, LayerError)
+    if laid.threshold is not None:
+        if not np.isfinite(laid.threshold):
+            raise LayerError(
+                "threshold of the overlay",
+                f"{laid.threshold:g} is no finite number",
+                "Give one, or take the threshold away",
+            )
+        check_limits(
+            f"overlay transparent up to {laid.threshold:g}", *slider_limits(laid), LayerError
+        )
+    return laid
 
 
 def remember(layer: Layer, laid: Laid) -> None:

@@ -16,6 +16,7 @@ from napari_medvol.viewer.laid import (
     KEY,
     Laid,
     Limits,
+    checked,
     laid_of,
     needed,
     range_of,
@@ -80,7 +81,8 @@ def overlay(
     Raises
     ------
     LayerError
-        If there is no reference, it is the layer itself, or one of them holds no volume.
+        If there is no reference, it is the layer itself, one of them holds no volume, or
+        napari cannot draw the limits or the threshold: then nothing was changed.
     MedVolError
         If nobody knows the colormap.
     """
@@ -90,16 +92,15 @@ def overlay(
     made = onto_reference(fresh_record(layer), reference)
     laid = laid_of(layer)
     before = laid.before if laid else {name: getattr(layer, name) for name in _look(layer)}
+    usual = laid.limits if laid else before.get("contrast_limits", (0.0, 1.0))
+    is_grey = "colormap" in before
+    ends = range_of(usual if limits is None else limits)
+    now = checked(Laid(before, base if is_grey else None, ends, threshold, opacity))
     if is_overlay(reference):
         separate(viewer, reference)
     make_reference(viewer, reference)
     set_role(layer, "overlay")
-    usual = laid.limits if laid else before.get("contrast_limits", (0.0, 1.0))
-    is_grey = "colormap" in before
-    remember(
-        layer,
-        Laid(before, base if is_grey else None, range_of(limits or usual), threshold, opacity),
-    )
+    remember(layer, now)
     _show(viewer, layer, made)
     layer.blending = blending
     _above(viewer, layer, reference)

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from napari_medvol.errors import LayerError, MedVolError
+from napari_medvol.errors import LayerError
 from napari_medvol.viewer.colormaps import is_shaped, shape_colours
 from napari_medvol.viewer.laid import laid_of, put_limits, recolour
 from napari_medvol.viewer.shown import record_of
@@ -15,6 +15,7 @@ from napari_medvol.viewer.volumes import volume_of
 from napari_medvol.views.histogram import histogram
 from napari_medvol.views.windows import (
     FUNCTIONS,
+    check_limits,
     limits_of_window,
     presets,
     window_from_text,
@@ -90,12 +91,16 @@ def set_window(layer: Layer, window: Window | str) -> None:
     LayerError
         If the layer has no window.
     MedVolError
-        If the function is unknown, or the width is too small for it.
+        If the function is unknown, the width is too small for it, or the limits are further
+        than float32 reaches.
     """
     _check(layer)
     if isinstance(window, str):
         window = _from_text(layer, window)
     low, high = limits_of_window(window)
+    if low == high:
+        high = low + (abs(low) or 1.0) * _NARROWEST
+    check_limits(f"window {window.center:g}/{window.width:g}", low, high)
     base = _base(layer)
     if window.function == "SIGMOID":
         brightness = windowed(np.linspace(low, high, 256), window)
@@ -104,8 +109,6 @@ def set_window(layer: Layer, window: Window | str) -> None:
         shape_colours(layer, base, (brightness - first) / (last - first))
     elif _sigmoids.pop(layer, None) is not None:
         layer.colormap = base
-    if low == high:
-        high = low + (abs(low) or 1.0) * _NARROWEST
     # First: who hears of the new limits asks for the window.
     _given[layer] = window._replace(explanation=""), (low, high)
     _set_limits(layer, low, high)
@@ -126,13 +129,10 @@ def set_limits(layer: Layer, low: float, high: float) -> None:
     LayerError
         If the layer has no window.
     MedVolError
-        If `low` is not below `high`.
+        If `low` is not below `high`, or float32 does not reach as far.
     """
     _check(layer)
-    if not (np.isfinite([low, high]).all() and low < high):
-        raise MedVolError(
-            f"window of {layer.name!r}", f"{low:g} is not below {high:g}", "Swap or widen them"
-        )
+    check_limits(f"window of {layer.name!r}", low, high)
     set_window(layer, window_of_limits(low, high, function_of(layer)))
 
 

@@ -26,6 +26,9 @@ Point = NDArray[np.float64]
 #: Voxels. Products of matrices leave the edge of a scan by less.
 _NOISE: Final = 1e-9
 
+#: mm, 1 km. No patient is further from the origin.
+_FURTHEST: Final = 1e6
+
 #: What a thread is reading planes of: one thread for each.
 _reading: WeakSet[PlaneStore] = WeakSet()
 
@@ -293,7 +296,7 @@ def parse_place(text: str) -> Place:
     Raises
     ------
     StepError
-        If it is neither.
+        If it is neither, or the point is further than 1 km from the origin.
     """
     words = re.findall(r"[^\s,;()\[\]]+", text.casefold())
     units = {word for word in words if word.isalpha()}
@@ -310,6 +313,9 @@ def parse_place(text: str) -> Place:
         raise StepError(f"go to {text.strip()!r}", why, fix)
     if is_voxel:
         return Place("voxel", numbers)
+    if max(map(abs, numbers)) > _FURTHEST:
+        why = "is more than 1 km from the origin of the patient"
+        raise StepError(f"go to {text.strip()!r}", why, "Write a point in mm")
     return Place("lps" if "lps" in units else "ras", numbers)
 
 

@@ -20,6 +20,9 @@ FUNCTIONS: Final = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 #: Widths of a sigmoid that its limits reach to either side: 0.03 % of the brightness is beyond.
 _SIGMOID_REACH: Final = 2.0
 
+#: napari draws in float32: limits, and what lies between them, that it can hold.
+_REACH: Final = float(np.finfo(np.float32).max)
+
 #: Level and width as taught, in the order of the number keys.
 _CT: Final = (
     ("lung", -600, 1500),
@@ -90,6 +93,31 @@ def window_of_limits(low: float, high: float, function: str = "LINEAR_EXACT") ->
     if function == "LINEAR":
         return Window((low + high) / 2 + 0.5, high - low + 1, "", function)
     return Window((low + high) / 2, high - low, "", function)
+
+
+def check_limits(
+    what: str, low: float, high: float, error: type[MedVolError] = MedVolError
+) -> None:
+    """Refuse limits that nothing can be drawn with.
+
+    Parameters
+    ----------
+    what : str
+        What the limits are of, for the words of the error.
+    low, high : float
+    error : type of MedVolError
+
+    Raises
+    ------
+    MedVolError
+        Of the type given: if one of them is no finite number, `low` is not below `high`, or
+        float32, in which they are drawn, does not reach as far.
+    """
+    why = f"its limits would be {low:g} and {high:g}"
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise error(what, why, "Swap or widen them")
+    if max(abs(low), abs(high), high - low) > _REACH:
+        raise error(what, f"{why}, and pictures reach to ±{_REACH:.1e}", "Take smaller numbers")
 
 
 def _check(window: Window) -> None:
@@ -214,13 +242,11 @@ def limits_from_text(
     Raises
     ------
     MedVolError
-        If the text is none of that, or the lower limit would not be below the upper.
+        If the text is none of that, :func:`check_limits` refuses the limits, or percentages
+        are not from 0 to 100, the lower one first.
     """
     low, high = _typed(text.strip(), now, offered, histogram)
-    if not low < high or not np.isfinite([low, high]).all():
-        raise MedVolError(
-            f"window {text!r}", f"its limits would be {low:g} and {high:g}", "Swap or widen them"
-        )
+    check_limits(f"window {text!r}", low, high)
     return low, high
 
 
@@ -229,7 +255,7 @@ def _typed(
 ) -> Limits:
     low, high = now
     if found := _PERCENT.fullmatch(text):
-        return _of_values(text, histogram).between(_number(found[1]), _number(found[2]))
+        return _of_share(text, _number(found[1]), _number(found[2]), histogram)
     if found := _LEVEL_WIDTH.fullmatch(text):
         return _around(_number(found[1]), _number(found[2]))
     if found := _TWO.fullmatch(text):
@@ -251,6 +277,16 @@ def _typed(
     if not known:
         raise MedVolError(f"window {text!r}", "is not understood", _FIX)
     return answers[known[0]]
+
+
+def _of_share(text: str, low: float, high: float, histogram: Histogram | None) -> Limits:
+    if not 0 <= low < high <= 100:
+        raise MedVolError(
+            f"window {text!r}",
+            f"it would be from {low:g} % to {high:g} % of the values",
+            "Write two percentages from 0 to 100, the lower one first",
+        )
+    return _of_values(text, histogram).between(low, high)
 
 
 def _of_values(text: str, histogram: Histogram | None) -> Histogram:

@@ -443,3 +443,44 @@ def test_opened_used_and_closed_often_it_leaves_nothing(viewer: Any, openings: i
         use()
 
     assert all(now <= then for now, then in zip(count(), before, strict=True))
+
+
+@pytest.mark.parametrize("text", ["1e308 0 0 mm", "0 -1e60 0 mm lps", "1e308 0 0"])
+def test_a_place_beyond_every_patient_is_refused(
+    viewer: Any, widget: CursorWidget, text: str
+) -> None:
+    shown(viewer, numbered((20, 22, 12), CT, name="CT"))
+    before = cursor_of(viewer).ras
+
+    widget.place.value = text
+    widget.go()
+
+    assert widget.failed
+    assert len(widget.status) < 200
+    assert cursor_of(viewer).ras == before
+
+
+def test_no_place_makes_the_panel_wider(viewer: Any, widget: CursorWidget) -> None:
+    shown(viewer, numbered((20, 22, 12), CT, name="CT"))
+    wide = widget.native.minimumSizeHint().width()
+
+    widget.show_at((-1e300, 1e6, 0))
+    assert widget.where.text().startswith("RAS -1e+300, 1e+06, 0.00 mm")
+    for label in (widget.where, widget._status):
+        label.setText("9" * 500)
+        label.setVisible(True)
+
+    QApplication.sendPostedEvents()
+    assert widget.native.minimumSizeHint().width() == wide
+
+
+def test_the_camera_stops_where_the_views_stop(viewer: Any, widget: CursorWidget) -> None:
+    shown(viewer, numbered((20, 22, 12), CT, name="CT"))
+
+    widget.place.value = "10000 0 0 mm"
+    widget.go()
+
+    assert "The views stopped at the border: " in widget.status
+    camera = getattr(viewer, "scene", viewer).camera
+    np.testing.assert_allclose(camera.center[-2:], viewer.dims.point[-2:], atol=0.51)
+    assert np.abs(camera.center).max() < 100

@@ -142,3 +142,22 @@ def test_scans_are_chosen_before_arrays_of_others() -> None:
 
     assert (panel.reference.value, panel.layer.value) == (ct, pet)
     panel.close()
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e39"])
+def test_a_threshold_that_cannot_be_drawn_is_said_and_changes_nothing(text: str) -> None:
+    _, (_, above), panel = laid()
+    before, limits = laid_of(above), tuple(above.contrast_limits)
+
+    panel.clears.value = True
+    typed(panel, threshold="5")
+    kept = laid_of(above)
+    assert kept is not before
+    typed(panel, threshold=text)
+
+    assert panel.failed
+    assert "overlay" in panel.status
+    assert laid_of(above) is kept
+    assert panel.threshold.value == "5"
+    assert tuple(above.contrast_limits)[1] == limits[1]
+    panel.close()

@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -484,3 +485,20 @@ def test_eight_panels_one_below_another_fit_a_small_screen(
     assert window.minimumSizeHint().height() <= 800
     viewer.window.remove_dock_widget("all")
     settle()
+
+
+def test_only_a_path_is_cut_to_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = Panel(ViewerModel())
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.nii").touch()
+    monkeypatch.chdir(tmp_path)
+    for what, said in (
+        (str(tmp_path / "gone.nii"), "gone.nii"),
+        ("in/a.nii", "a.nii"),
+        ("window '40/0'", "window '40/0'"),
+        ("a/b" * 2000, "a/b" * 2000),
+        ("a\0/b", "a\0/b"),
+    ):
+        panel.say_error(StepError(what, "fails"))
+        assert panel.status == f"{said}: fails."
+    panel.close()

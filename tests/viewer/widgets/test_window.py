@@ -122,3 +122,17 @@ def test_full_of_a_real_scan_is_full(data: Path) -> None:
     assert tuple(layer.contrast_limits) == (values.min(), values.max())
     assert len([name for name in panel.preset.choices if "of the file" in name]) <= 1
     panel.close()
+
+
+def test_what_is_said_of_a_text_stays_when_the_values_are_counted() -> None:
+    viewer = ViewerModel()
+    show(viewer, [scan()])
+    panel = WindowWidget(viewer)
+
+    panel.type("40/-3")
+    wait_for(lambda: panel._histogram is not None)
+
+    assert panel.status.startswith("window '40/-3': its limits would be 41.5 and 38.5")
+    panel.type("nan/nan")
+    assert panel.status.startswith("window 'nan/nan': is not understood")
+    panel.close()

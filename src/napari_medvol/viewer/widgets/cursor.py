@@ -9,7 +9,7 @@ from magicgui.widgets import CheckBox, Container, LineEdit, PushButton
 from napari.layers import Image, Labels, Layer
 from numpy.typing import ArrayLike
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QApplication, QLabel
+from qtpy.QtWidgets import QApplication, QLabel, QSizePolicy
 
 from napari_medvol.errors import MedVolError, StepError
 from napari_medvol.viewer.live import extra_under, live_volume, ras_under
@@ -53,6 +53,11 @@ class CursorWidget(Panel):
         self.extend([line, self.place])
         self.where = QLabel()
         self.where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        # As wide as a usual place, however long this one is: the window must not grow.
+        self.where.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.where.setWordWrap(True)
+        usual = self.where.fontMetrics().horizontalAdvance(both_conventions((-100,) * 3))
+        self.where.setMinimumWidth(usual)
         self.model = ProbeModel()
         self.table = ProbeView(self.model)
         self.add_native(self.where)
@@ -197,8 +202,8 @@ class CursorWidget(Panel):
         place = parse_place(str(self.place.value))
         layer = self._chosen()
         volume = live_volume(layer) if layer is not None else None
-        ras = ras_of_place(volume, place)
         _refuse_outside(volume, place.kind, place.numbers)
+        ras = ras_of_place(volume, place)
         if self.viewer.dims.ndim < 3:
             raise StepError("go to", "nothing in the viewer has three axes", "Open a scan")
         self._stand_at(layer, place.kind, ras, place.numbers[3:])
@@ -238,7 +243,9 @@ class CursorWidget(Panel):
         # napari 0.9 keeps the camera in the viewer's scene.
         camera = getattr(viewer, "scene", viewer).camera
         shown = [axis - (n - 3) for axis in viewer.dims.displayed]
-        camera.center = tuple(point[axis] for axis in shown if axis >= 0)
+        # Where the views stopped: beyond the layers there is nothing to look at.
+        stands = from_ras(viewer, self.cursor.ras)
+        camera.center = tuple(stands[axis] for axis in shown if axis >= 0)
 
     def _chosen(self) -> Layer | None:
         active = self.viewer.layers.selection.active

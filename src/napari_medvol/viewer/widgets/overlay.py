@@ -8,7 +8,7 @@ import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSlider, LineEdit, PushButton
 from napari.layers import Layer
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QComboBox, QCompleter, QFileDialog, QLabel
+from qtpy.QtWidgets import QComboBox, QCompleter, QFileDialog, QLabel, QSizePolicy
 
 from napari_medvol.colormap import Colormap
 from napari_medvol.errors import MedVolError, StepError
@@ -82,6 +82,8 @@ class OverlayWidget(Panel):
         self.bar, self.findings = ColourBar(), QLabel()
         self.findings.setWordWrap(True)
         self.findings.setTextFormat(Qt.TextFormat.PlainText)
+        # The name of a scan, one long word, must not make the window wider.
+        self.findings.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         look = Container(
             widgets=[
                 maps, self.opacity, limits, clear, self.blending, self.mode, self.amount,

@@ -332,8 +332,16 @@ class LayerBox(ComboBox):
 
 def _of_name(error: MedVolError) -> str:
     """Return an error as text, a path cut to its name: the line is short."""
-    name = Path(error.what).name or error.what
-    return str(MedVolError(name, error.why, error.fix))
+    name = Path(error.what).name if _is_path(error.what) else error.what
+    return str(MedVolError(name or error.what, error.why, error.fix))
+
+
+def _is_path(text: str) -> bool:
+    """Return whether a text is a path; others, such as a window of 40/400, hold a / too."""
+    try:
+        return Path(text).is_absolute() or Path(text).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _status_line() -> QLabel:

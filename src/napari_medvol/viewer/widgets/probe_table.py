@@ -19,6 +19,8 @@ _TITLES: Final = (
 _NAME, _VALUE, _VOXEL, _RAS, _LPS, _FILE = 0, 1, 3, 4, 5, 6
 #: Columns that are there whatever they hold.
 _ALWAYS: Final = (_NAME, _VALUE, _VOXEL, _RAS, _LPS)
+#: mm or voxels: hundredths of more are 300 digits at worst.
+_FAR: Final = 1e6
 _WIDTHS: Final = (125, 90, 80, 145, 155, 155, 140, 70, 80)
 
 
@@ -81,7 +83,7 @@ class ProbeModel(QAbstractTableModel):
 
 def _texts(row: Row) -> tuple[str, ...]:
     found = row.found
-    voxel = ", ".join(f"{n:.2f}" for n in found.voxel)
+    voxel = ", ".join(_short(n) for n in found.voxel)
     if found.extra:
         voxel += f" · {', '.join(map(str, found.extra))}"
     return (
@@ -118,8 +120,12 @@ def _number(value: Any, whole: bool = True) -> str:
 
 
 def mm_text(point: Any) -> str:
-    """Return a point to a hundredth of a millimetre."""
-    return ", ".join(f"{n + 0.0:.2f}" for n in point)
+    """Return a point to a hundredth of a millimetre; beyond 1 km, to six digits."""
+    return ", ".join(_short(n) for n in point)
+
+
+def _short(number: float) -> str:
+    return f"{number + 0.0:.2f}" if abs(number) < _FAR else f"{number:g}"
 
 
 def _source(found: Probe) -> str:

@@ -186,12 +186,14 @@ class WindowWidget(Panel):
         self._task = None
         self._take(task)
 
-    @acting
     def _take(self, task: Task[Histogram]) -> None:
+        # Not `acting`: it would take away what was said of a text typed meanwhile.
         try:
             self._show_histogram(task.result())
         except CancelledError:
             return
+        except MedVolError as error:
+            self.say_error(error)
 
     def _show_histogram(self, found: Histogram) -> None:
         self._histogram = found
