@@ -516,3 +516,6 @@ def test_a_real_pet_lies_over_its_ct(data: Path) -> None:
     oracle = expected(volume_of(pet), ras)
     assert np.isfinite(oracle).sum() > 10_000
     np.testing.assert_allclose(values, oracle, rtol=0, atol=1e-5 * np.nanmax(oracle))
+    for layer in (ct, pet):
+        # What is still read behind would hold files open after the test.
+        np.asarray(volume_of(layer).data)

@@ -43,8 +43,7 @@ def fail(error: MedVolError) -> None:
     """Show one error, without a traceback; a path is cut to the name, as bubbles are short."""
     from napari.utils.notifications import show_error
 
-    name = Path(error.what).name or error.what
-    _show(show_error, str(MedVolError(name, error.why, error.fix)))
+    _show(show_error, in_short(error))
 
 
 def _show(show: Callable[[str], None], message: str) -> None:
@@ -139,3 +138,17 @@ def tell_once(topic: str, message: str) -> None:
     if topic not in _told:
         _told.add(topic)
         tell(message)
+
+
+def in_short(error: MedVolError) -> str:
+    """Return an error as text, a path cut to its name: the line is short."""
+    name = Path(error.what).name if _is_path(error.what) else error.what
+    return str(MedVolError(name or error.what, error.why, error.fix))
+
+
+def _is_path(text: str) -> bool:
+    """Return whether a text is a path; others, such as a window of 40/400, hold a / too."""
+    try:
+        return Path(text).is_absolute() or Path(text).exists()
+    except (OSError, ValueError):
+        return False

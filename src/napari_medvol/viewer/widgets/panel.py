@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import wraps
-from pathlib import Path
 from typing import Any, Concatenate, Final, Literal, ParamSpec, Protocol, TypeVar
 
 from magicgui.widgets import ComboBox, Container, Widget
@@ -14,6 +13,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_medvol.errors import MedVolError
 from napari_medvol.formats.row import Progress
+from napari_medvol.viewer.notify import in_short
 from napari_medvol.viewer.waiting import CancelledError, Task
 from napari_medvol.viewer.widgets.room import Room
 
@@ -113,7 +113,7 @@ class Panel(Container[Widget]):
     def say_error(self, error: Exception) -> None:
         """Say why work failed; what nobody foresaw is logged, and said so that it is reported."""
         if isinstance(error, MedVolError):
-            self.say(_of_name(error), error=True)
+            self.say(in_short(error), error=True)
         elif isinstance(error, MemoryError):
             size = f" ({error})" if str(error) else ""
             text = f"There is not enough memory{size}; nothing was changed. Close other layers or"
@@ -250,7 +250,7 @@ def acting(
         try:
             handler(panel, *args, **kwargs)
         except MedVolError as error:
-            panel.say(_of_name(error), error=True)
+            panel.say(in_short(error), error=True)
         else:
             if panel.failed and panel.spoken == spoken:
                 panel.say("")
@@ -328,20 +328,6 @@ class LayerBox(ComboBox):
                 name = next(name for name in names if name not in taken)
                 taken.add(name)
                 yield name, layer
-
-
-def _of_name(error: MedVolError) -> str:
-    """Return an error as text, a path cut to its name: the line is short."""
-    name = Path(error.what).name if _is_path(error.what) else error.what
-    return str(MedVolError(name or error.what, error.why, error.fix))
-
-
-def _is_path(text: str) -> bool:
-    """Return whether a text is a path; others, such as a window of 40/400, hold a / too."""
-    try:
-        return Path(text).is_absolute() or Path(text).exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _status_line() -> QLabel:

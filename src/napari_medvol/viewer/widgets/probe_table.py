@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Layer
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QFont
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QTableView
 
 from napari_medvol.viewer.shown import record_of
 from napari_medvol.views.probe import Probe
@@ -159,6 +159,15 @@ def both_conventions(ras: Any) -> str:
     return f"RAS {mm_text(ras)} mm   ·   LPS {mm_text(lps)} mm"
 
 
+class _Names(QStyledItemDelegate):
+    """Names cut at their start: scans of one patient begin alike, and differ at the end."""
+
+    def initStyleOption(self, option: Any, index: Any) -> None:  # noqa: N802 - Qt's name
+        """Say how a cell is drawn."""
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideLeft
+
+
 class ProbeView(QTableView):
     """The table on the screen: columns that no layer has anything for are hidden."""
 
@@ -169,8 +178,9 @@ class ProbeView(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setWordWrap(False)
-        # The ends of names tell scans of one patient apart.
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self._names = _Names(self)
+        self.setItemDelegateForColumn(_NAME, self._names)
         self.verticalHeader().hide()
         header = self.horizontalHeader()
         # Sizing columns by their content at every move of the mouse would cost more than all else.
