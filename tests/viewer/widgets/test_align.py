@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,13 +37,13 @@ from napari_medvol.volume import Step, Volume
 from tests.phantoms.volumes import affine_along
 from tests.viewer.hands import come_to_rest, look_at, pixel_of
 from tests.viewer.hands import drag as drag_by_hand
+from tests.viewer.lives import leaves_nothing, puts_up_with
 from tests.viewer.scenes import (
     CT,
     ODD,
     PET,
     PLANES,
     blob,
-    callbacks,
     of_nibabel,
     scan,
     seen_off,
@@ -516,21 +515,7 @@ def use(panel: AlignWidget) -> None:
 
 @pytest.mark.parametrize("state", ODD)
 def test_whatever_is_in_the_viewer_nothing_but_a_word_comes_of_it(state: str) -> None:
-    viewer = ViewerModel()
-    ODD[state](viewer)
-    panel = AlignWidget(viewer)
-
-    use(panel)
-    if state == "deleted layers":
-        viewer.layers.clear()
-        use(panel)
-    viewer.dims.ndisplay = 3
-    use(panel)
-    viewer.dims.ndisplay = 2
-    settle()
-
-    panel.close()
-    settle()
+    puts_up_with(state, AlignWidget, use)
 
 
 @pytest.mark.timeout(240)
@@ -540,25 +525,9 @@ def test_opened_used_and_closed_often_it_leaves_nothing(
     viewer = make_napari_viewer()
     show(viewer, [scan(name="CT"), scan(PET, name="PET")])
 
-    def once() -> None:
-        panel = AlignWidget(viewer)
-        dock = viewer.window.add_dock_widget(panel, name="x")
+    def briefly(panel: AlignWidget) -> None:
         panel.by_hand.align_centres()
         panel.by_hand.turns[0].value = 5
         panel.by_hand.reset()
-        settle()
-        dock.destroyOnClose()
-        settle()
-        assert panel.is_closed
 
-    once()
-    once()
-    gc.collect()
-    windows, connected = len(QApplication.topLevelWidgets()), callbacks(viewer)
-    for _ in range(openings):
-        once()
-    gc.collect()
-    settle()
-
-    assert len(QApplication.topLevelWidgets()) <= windows
-    assert callbacks(viewer) <= connected
+    leaves_nothing(viewer, AlignWidget, briefly, openings)

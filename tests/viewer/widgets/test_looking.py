@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,8 @@ from napari_medvol.viewer.widgets.window import WindowWidget
 from napari_medvol.viewer.windowing import function_of
 from napari_medvol.views.histogram import histogram
 from napari_medvol.volume import Axis, Display, Volume, Window
-from tests.viewer.scenes import CT, ODD, PET, callbacks, scan, seg, settle, wait_for
+from tests.viewer.lives import leaves_nothing, puts_up_with
+from tests.viewer.scenes import CT, ODD, PET, scan, seg, settle, wait_for
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
@@ -80,21 +80,7 @@ def use(panel: Panel) -> None:
 def test_whatever_is_in_the_viewer_nothing_but_a_word_comes_of_it(
     widget: type[Panel], state: str
 ) -> None:
-    viewer = ViewerModel()
-    ODD[state](viewer)
-    panel = widget(viewer)
-
-    use(panel)
-    if state == "deleted layers":
-        viewer.layers.clear()
-        use(panel)
-    viewer.dims.ndisplay = 3
-    use(panel)
-    viewer.dims.ndisplay = 2
-    settle()
-
-    panel.close()
-    settle()
+    puts_up_with(state, widget, use)
 
 
 @pytest.mark.timeout(240)
@@ -105,9 +91,7 @@ def test_opened_used_and_closed_often_it_leaves_nothing(
     viewer = make_napari_viewer()
     show(viewer, [scan(name="CT"), scan(PET, name="PET"), seg()])
 
-    def once() -> None:
-        panel = widget(viewer)
-        dock = viewer.window.add_dock_widget(panel, name="x")
+    def briefly(panel: Panel) -> None:
         if isinstance(panel, StripWidget):
             panel.draw()
         elif isinstance(panel, WindowWidget):
@@ -120,22 +104,8 @@ def test_opened_used_and_closed_often_it_leaves_nothing(
         elif isinstance(panel, StatisticsWidget):
             panel.show_statistics()
             panel.measure("ruler")
-        settle()
-        dock.destroyOnClose()
-        settle()
-        assert panel.is_closed
 
-    once()
-    once()
-    gc.collect()
-    windows, connected = len(QApplication.topLevelWidgets()), callbacks(viewer)
-    for _ in range(openings):
-        once()
-    gc.collect()
-    settle()
-
-    assert len(QApplication.topLevelWidgets()) <= windows
-    assert callbacks(viewer) <= connected
+    leaves_nothing(viewer, widget, briefly, openings)
 
 
 # Window

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,11 +29,11 @@ from napari_medvol.viewer.widgets.stepping import SteppingPanel
 from napari_medvol.viewer.widgets.values import ACTS, SPLIT, ValuesWidget
 from napari_medvol.volume import Label, Step, Volume, Window
 from tests.phantoms.volumes import affine_along
+from tests.viewer.lives import leaves_nothing
 from tests.viewer.scenes import (
     CT,
     ODD,
     PET,
-    callbacks,
     of_nibabel,
     scan,
     seg,
@@ -110,31 +109,15 @@ def test_opened_used_and_closed_often_it_leaves_nothing(
     viewer = make_napari_viewer()
     show(viewer, [scan(), seg()])
 
-    def once() -> None:
-        panel = widget(viewer)
-        dock = viewer.window.add_dock_widget(panel, name="x")
+    def briefly(panel: SteppingPanel) -> None:
         if isinstance(panel, ResampleWidget):
             panel.grid.value = FACTORS
         elif isinstance(panel, ValuesWidget):
             panel.act.value = "Clip"
         elif isinstance(panel, HistoryWidget):
             panel.refresh()
-        settle()
-        dock.destroyOnClose()
-        settle()
-        assert panel.is_closed
 
-    once()
-    once()
-    gc.collect()
-    windows, before = len(QApplication.topLevelWidgets()), callbacks(viewer)
-    for _ in range(openings):
-        once()
-    gc.collect()
-    settle()
-
-    assert len(QApplication.topLevelWidgets()) <= windows
-    assert callbacks(viewer) <= before
+    leaves_nothing(viewer, widget, briefly, openings)
 
 
 # Resample
