@@ -230,6 +230,10 @@ class Volume:
         """Whether the last axis holds colour samples."""
         return bool(self.axes) and self.axes[-1].name == "rgb"
 
+    def said(self, name: str) -> str:
+        """Return what the header says under a name, such as a DICOM keyword; else nothing."""
+        return next((row.value for row in self.header if row.name == name), "")
+
     def derive(self, step: Step, **changes: Any) -> Self:
         """Return the next volume: `changes` applied, `step` added to the history."""
         if "affine" in changes:

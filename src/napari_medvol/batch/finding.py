@@ -206,19 +206,14 @@ def _by_scan(
 ) -> dict[tuple[str, ...], list[Volume]]:
     """Return volumes by what must be read together: a series, else the files."""
     if len(given) == 1 and volumes:
-        all_series = {_series_of(volume) for volume in volumes}
+        all_series = {volume.said("SeriesInstanceUID") for volume in volumes}
         return {(all_series.pop() if len(all_series) == 1 else "",): list(volumes)}
     scans: dict[tuple[str, ...], list[Volume]] = {}
     for volume in volumes:
-        series = _series_of(volume)
+        series = volume.said("SeriesInstanceUID")
         key = (series,) if series else ("", *volume.report.files)
         scans.setdefault(key, []).append(volume)
     return scans
-
-
-def _series_of(volume: Volume) -> str:
-    said = {field.name: field.value for field in volume.header}
-    return said.get("SeriesInstanceUID", "")
 
 
 def _paths_of(volumes: Sequence[Volume], given: Sequence[Path]) -> list[Path]:

@@ -177,4 +177,4 @@ def _series_of_slice(volumes: Sequence[Volume]) -> str:
         n_planes //= volume.shape[-1]
     if n_planes != 1 or len(volume.report.files) != 1:
         return ""
-    return next((f.value for f in volume.header if f.name == "SeriesInstanceUID"), "")
+    return volume.said("SeriesInstanceUID")

@@ -122,7 +122,7 @@ def series_key(volume: Volume) -> tuple[str, str]:
     Its Series Instance UID (0020,000E), outside DICOM its first file; and its name, as one
     series may make several volumes.
     """
-    uid = _said(volume).get("SeriesInstanceUID", "")
+    uid = volume.said("SeriesInstanceUID")
     return uid or next(iter(volume.report.files), ""), volume.name
 
 

@@ -181,7 +181,7 @@ def _grid(
 ) -> tuple[tuple[int, ...], Affine, str]:
     wanted, instances = _referenced_series(dataset), _referenced_instances(dataset)
     for image in images:
-        uid = next((row.value for row in image.header if row.name == "SeriesInstanceUID"), "")
+        uid = image.said("SeriesInstanceUID")
         is_named = not instances.isdisjoint(row.instance_uid for row in image.report.slices)
         if image.kind == "image" and (uid in wanted or is_named):
             return image.shape[:3], image.affine, f"the grid of {image.name!r}"

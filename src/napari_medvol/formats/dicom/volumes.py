@@ -89,9 +89,8 @@ def in_unit(volume: Volume, value: str) -> Volume:
         why = "only a DICOM volume as it was read can be shown in another unit"
         raise ReadError(volume.name, why, "Open the series again and choose the unit first")
     other = volume_of_stack(native.stack, replace(native.choices, value=value))
-    asked = {**dict(volume.report.asked), **replace(Choices(), value=value).asked}
-    if value == Choices().value:
-        asked.pop("value", None)
+    asked = {name: one for name, one in volume.report.asked if name != "value"}
+    asked |= Choices(value=value).asked
     report = replace(other.report, place=volume.report.place, asked=tuple(asked.items()))
     return replace(other, name=volume.name, history=volume.history, report=report)
 
@@ -334,7 +333,7 @@ def with_ways_apart(volumes: Sequence[Volume], series: Collection[str]) -> list[
     series : collection of str
         Series Instance UIDs of the images. Regions are read with them, and told by their name.
     """
-    uids = [_series_uid(volume) for volume in volumes]
+    uids = [volume.said("SeriesInstanceUID") for volume in volumes]
     counts = Counter(uids)
     out = []
     for volume, uid in zip(volumes, uids, strict=True):
@@ -344,7 +343,3 @@ def with_ways_apart(volumes: Sequence[Volume], series: Collection[str]) -> list[
             asked.append(("name", volume.name))
         out.append(replace(volume, report=replace(volume.report, asked=tuple(asked))))
     return out
-
-
-def _series_uid(volume: Volume) -> str:
-    return next((f.value for f in volume.header if f.name == "SeriesInstanceUID"), "")
